@@ -4,6 +4,8 @@
 #include <torch/csrc/autograd/functions/basic_ops.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
+#include "strata/ops/torch_compat.h"
+
 namespace strata::ops {
 namespace {
 thread_local bool composite = false;
@@ -22,7 +24,7 @@ bool fused(std::initializer_list<const at::Tensor*> tensors) {
 
 void differentiable_once(const char* op, const std::vector<at::Tensor>& inputs, std::vector<at::Tensor>& gradients) {
   if (!at::GradMode::is_enabled() || !torch::autograd::any_variable_requires_grad(inputs)) return;
-  const auto error = std::make_shared<torch::autograd::Error>(
+  const auto error = make_node<torch::autograd::Error>(
       std::string(op) + ": the fused operator can be differentiated once; run under ops::CompositeGuard for higher derivatives",
       torch::autograd::collect_next_edges(inputs));
   for (auto& gradient : gradients)
