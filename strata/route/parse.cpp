@@ -179,10 +179,13 @@ class Parser {
   void part(Call& call) {
     const size_t begin = at_;
     const std::string_view found = name("a part name");
-    const size_t length = length_before_repeat(found);
-    at_ = begin + length;
-    if (length == 0) expected("a part name that does not end in x and digits");
-    call.part = found.substr(0, length);
+    const std::string_view part = found.substr(0, length_before_repeat(found));
+    if (part.empty() || length_before_repeat(part) != part.size()) {
+      at_ = begin;
+      expected("a part name that does not end in x and digits");
+    }
+    at_ = begin + part.size();
+    call.part = part;
   }
 
   void limits(Call& call) {
