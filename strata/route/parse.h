@@ -6,6 +6,13 @@
 
 namespace strata {
 
+/// The most a text may ask for; smaller bounds suit callers who must stay quick on hostile input.
+struct RouteBounds {
+  int64_t steps = kMaxRouteSteps;
+  int64_t calls = kMaxRouteCalls;
+  int64_t members = kMaxRouteMembers;
+};
+
 /// Reads a route written in the grammar
 ///   route  := "none" | step ("," step)*          none: head(embed(x))
 ///   step   := span | group
@@ -18,6 +25,6 @@ namespace strata {
 /// so no part's name may end in x and digits. Spaces around a step are ignored. The first index of a range must not
 /// exceed the second. Throws Error with the position (from 1), what was expected and what was found. Work and memory
 /// are bounded by the limits of route.h, whatever the text says.
-Route parse_route(std::string_view text);
+Route parse_route(std::string_view text, const RouteBounds& bounds = {});
 
 }  // namespace strata

@@ -9,14 +9,16 @@
 
 namespace strata {
 
+// Every member below has an initialiser, so that Call{.block = 3} compiles without warnings.
+
 /// Thins one call: only these heads, neurons or inputs take part. Either an exact set, or a policy (a percentage that a
 /// named selector turns into a set during the pass).
 struct Limit {
   enum class Kind : uint8_t { heads, neurons, inputs };
   Kind kind = Kind::heads;
-  std::vector<int32_t> members;  // exact: ascending, each once, not empty; a policy: empty
-  int32_t percent = 0;           // policy: 1..100
-  std::string selector;          // policy: who picks; empty for an exact set
+  std::vector<int32_t> members = {};  // exact: ascending, each once, not empty; a policy: empty
+  int32_t percent = 0;                // policy: 1..100
+  std::string selector = {};          // policy: who picks; empty for an exact set
 
   bool exact() const { return selector.empty(); }
   bool operator==(const Limit&) const = default;
@@ -24,10 +26,10 @@ struct Limit {
 
 /// One block at work: "a:4.mixer[heads=0-3]".
 struct Call {
-  std::string source;         // which stack's block; empty: the opened model
-  int32_t block = 0;          // index in that stack
-  std::string part;           // one part of the block; empty: the whole block
-  std::vector<Limit> limits;  // at most one per kind, in the order heads, neurons, inputs
+  std::string source = {};         // which stack's block; empty: the opened model
+  int32_t block = 0;               // index in that stack
+  std::string part = {};           // one part of the block; empty: the whole block
+  std::vector<Limit> limits = {};  // at most one per kind, in the order heads, neurons, inputs
 
   bool operator==(const Call&) const = default;
 };
@@ -39,7 +41,7 @@ using Step = std::vector<Call>;
 /// The plan of one pass through a stack. No steps at all is the route "none": head(embed(x)).
 /// A slot is the ordinal of a step. Ranges and repeats exist only in the text (parse.h, print.h).
 struct Route {
-  std::vector<Step> steps;
+  std::vector<Step> steps = {};
 
   bool operator==(const Route&) const = default;
 };

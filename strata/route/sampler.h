@@ -22,13 +22,13 @@ inline constexpr std::array<std::string_view, 3> kDropRates = {"constant", "line
 /// Draws routes before the pass; knows no tensors.
 struct SamplerConfig {
   std::string kind = "fixed";
-  std::string route;   // fixed: the route as text; empty: all blocks in order
-  int64_t window = 0;  // shuffle: blocks [0, w), [w, 2w), ... are each shuffled in themselves; 0: all together
-  double drop = 0.2;   // drop: probability of leaving a block out
-  std::string rate = "constant";  // drop: one of kDropRates
-  std::vector<double> rates;      // drop: one probability per block, for rate "list"
-  bool per_sample = false;        // drop: every sample of the batch draws its own blocks
-  int64_t at_least = 0;           // drop: blocks that stay at the least (per sample with per_sample)
+  std::string route = {};  // fixed: the route as text; empty: all blocks in order
+  int64_t window = 0;      // shuffle: blocks [0, w), [w, 2w), ... are each shuffled in themselves; 0: all together
+  double drop = 0.2;       // drop: probability of leaving a block out
+  std::string rate = "constant";   // drop: one of kDropRates
+  std::vector<double> rates = {};  // drop: one probability per block, for rate "list"
+  bool per_sample = false;         // drop: every sample of the batch draws its own blocks
+  int64_t at_least = 0;            // drop: blocks that stay at the least (per sample with per_sample)
 };
 
 template <class Visit>
@@ -45,10 +45,10 @@ void fields(SamplerConfig& config, Visit&& visit) {
 
 /// What a sampler drew for one batch.
 struct Draw {
-  Route route;
+  Route route = {};
   /// Empty: every sample runs the whole route. Otherwise live[slot][sample] is 1 when that sample runs that step, else
   /// 0.
-  std::vector<std::vector<uint8_t>> live;
+  std::vector<std::vector<uint8_t>> live = {};
 };
 
 /// Throws Error when the configuration makes no sense for a stack of `blocks` blocks.

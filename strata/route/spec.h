@@ -12,9 +12,9 @@ namespace strata {
 
 /// One named tensor of the residual stream, [rows, channels].
 struct TrackSpec {
-  std::string name;
-  std::string rows;      // kind of row: "token", "patch", "node", "edge", ...; empty in a block's spec: any
-  int64_t channels = 0;  // 0 in a block's spec: any
+  std::string name = {};
+  std::string rows = {};  // kind of row: "token", "patch", "node", ...; empty in a block's spec: any, or as before
+  int64_t channels = 0;   // 0 in a block's spec: any, or as before
 
   bool operator==(const TrackSpec&) const = default;
 };
@@ -25,22 +25,22 @@ struct BlockSpec {
   /// tracks of the same name, with the same rows; other tracks stay. changes_rows: the stream afterwards is `out` and
   /// nothing else.
   enum class Kind : uint8_t { adds, replaces, changes_rows };
-  std::string name;  // of the kind of block: "transformer", "pool", ...
-  std::vector<TrackSpec> in;
-  std::vector<TrackSpec> out;
+  std::string name = {};  // of the kind of block: "transformer", "pool", ...
+  std::vector<TrackSpec> in = {};
+  std::vector<TrackSpec> out = {};
   Kind kind = Kind::adds;
-  std::vector<std::string> parts;  // what may stand behind the dot
-  int64_t heads = 0;               // how many of each a limit may pick from; 0: the block has none
+  std::vector<std::string> parts = {};  // what may stand behind the dot
+  int64_t heads = 0;                    // how many of each a limit may pick from; 0: the block has none
   int64_t neurons = 0;
   int64_t inputs = 0;
 };
 
 /// A stack as a route sees it: what embed makes, the blocks, what the final norm and heads read.
 struct ChainSpec {
-  std::string stack;  // name used in errors
-  std::vector<TrackSpec> embed_out;
-  std::vector<BlockSpec> blocks;
-  std::vector<TrackSpec> head_in;
+  std::string stack = {};  // name used in errors
+  std::vector<TrackSpec> embed_out = {};
+  std::vector<BlockSpec> blocks = {};
+  std::vector<TrackSpec> head_in = {};
 };
 
 /// Source name -> the stack it stands for. The opened model itself (no source) is not in here.

@@ -12,13 +12,13 @@ namespace strata {
 /// the trie runs every distinct prefix once, instead of every step of every route.
 struct Trie {
   struct Node {
-    int32_t parent = -1;            // -1: the root, the route "none"
-    int32_t depth = 0;              // steps executed
-    Step step;                      // the edge from the parent; empty at the root
-    std::vector<int32_t> children;  // in first-seen order
-    std::vector<int32_t> routes;    // indices of the input routes that end here; duplicates share a node
+    int32_t parent = -1;                 // -1: the root, the route "none"
+    int32_t depth = 0;                   // steps executed
+    Step step = {};                      // the edge from the parent; empty at the root
+    std::vector<int32_t> children = {};  // in first-seen order
+    std::vector<int32_t> routes = {};    // indices of the input routes that end here; duplicates share a node
   };
-  std::vector<Node> nodes;  // the root first, every parent before its children
+  std::vector<Node> nodes = {};  // the root first, every parent before its children
   int64_t routes = 0;
 };
 
