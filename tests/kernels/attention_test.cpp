@@ -77,44 +77,42 @@ Result run(const Problem& problem, const AttentionShape& shape) {
   return got;
 }
 
+void expect_forward_matches_definition(const Offsets& lengths, int64_t heads, int64_t head_dim, bool causal) {
+  SCOPED_TRACE(testing::Message() << "rows " << testing::PrintToString(lengths) << " head_dim " << head_dim
+                                  << " causal " << causal);
+  const Problem problem(lengths, heads, head_dim, causal);
+  const Doubles want = attention_of(problem, widen(problem.qkv));
+  for_each_level([&] { expect_close(want, run(problem, problem.ragged()).out, 1e-5); });
+}
+
 TEST(Attention, ForwardMatchesDefinition) {
-  for_each_level([] {
-    for (const bool causal : {false, true}) {
-      for (const int64_t head_dim : {1, 7, 8, 15, 16, 17, 24, 32, 64, 80})
-        for (const Offsets& lengths : {Offsets{1, 0, 2, 17, 33}, Offsets{}, Offsets{16, 16}}) {
-          SCOPED_TRACE(testing::Message() << "head_dim " << head_dim << " causal " << causal);
-          const Problem problem(lengths, 2, head_dim, causal);
-          expect_close(attention_of(problem, widen(problem.qkv)), run(problem, problem.ragged()).out, 1e-5);
-        }
-      for (const int64_t time : {63, 64, 65, 129, 257, 600}) {
-        SCOPED_TRACE(testing::Message() << "time " << time << " causal " << causal);
-        const Problem problem({time}, 1, 16, causal);
-        expect_close(attention_of(problem, widen(problem.qkv)), run(problem, problem.ragged()).out, 1e-5);
-      }
-    }
-  });
+  for (const bool causal : {false, true}) {
+    for (const int64_t head_dim : {1, 7, 8, 15, 16, 17, 24, 32, 64, 80})
+      expect_forward_matches_definition({1, 0, 2, 17, 33, 16}, 2, head_dim, causal);
+    for (const int64_t time : {0, 63, 64, 65, 129, 257, 520}) expect_forward_matches_definition({time}, 1, 8, causal);
+    expect_forward_matches_definition({}, 3, 16, causal);
+  }
 }
 
 TEST(Attention, BackwardMatchesCentralDifferences) {
-  for_each_level([] {
-    for (const bool causal : {false, true})
-      for (const int64_t head_dim : {3, 8, 16}) {
-        SCOPED_TRACE(testing::Message() << "head_dim " << head_dim << " causal " << causal);
-        const Problem problem({5, 1, 9}, 2, head_dim, causal);
-        const auto loss = [&](const Doubles& qkv) {
-          const Doubles out = attention_of(problem, qkv);
-          return std::inner_product(out.begin(), out.end(), problem.dout.begin(), 0.0);
-        };
-        expect_close(central_differences(loss, widen(problem.qkv)), run(problem, problem.ragged()).dqkv, 1e-5);
-      }
-  });
+  for (const bool causal : {false, true})
+    for (const int64_t head_dim : {3, 8}) {
+      SCOPED_TRACE(testing::Message() << "head_dim " << head_dim << " causal " << causal);
+      const Problem problem({5, 1, 9}, 2, head_dim, causal);
+      const auto loss = [&](const Doubles& qkv) {
+        const Doubles out = attention_of(problem, qkv);
+        return std::inner_product(out.begin(), out.end(), problem.dout.begin(), 0.0);
+      };
+      const Doubles want = central_differences(loss, widen(problem.qkv));
+      for_each_level([&] { expect_close(want, run(problem, problem.ragged()).dqkv, 1e-5); });
+    }
 }
 
 TEST(Attention, LongBackwardMatchesReference) {
   const Isa before = active_isa();
   for (const bool causal : {false, true})
     for (const auto& [lengths, head_dim] : std::vector<std::pair<Offsets, int64_t>>{
-             {{17, 17, 17}, 16}, {{63, 64, 65}, 20}, {{197}, 64}, {{300, 1, 129}, 8}}) {
+             {{17, 17, 17}, 16}, {{63, 64, 65}, 20}, {{145}, 64}, {{270, 1, 129}, 8}}) {
       SCOPED_TRACE(testing::Message() << "head_dim " << head_dim << " causal " << causal);
       const Problem problem(lengths, 2, head_dim, causal);
       set_isa(Isa::reference);
@@ -168,7 +166,7 @@ TEST(Attention, CausalRowsIgnoreTheFuture) {
 
 TEST(Attention, LargeScoresAndSpoiledValues) {
   for_each_level([] {
-    Problem large({17, 300}, 1, 16, false, 100);  // scores of several thousand
+    Problem large({17, 260}, 1, 8, false, 100);  // scores of several thousand
     expect_close(attention_of(large, widen(large.qkv)), run(large, large.ragged()).out, 1e-3);
     Problem problem({17, 17}, 2, 16, false);
     const Floats clean = run(problem, problem.ragged()).out;
