@@ -32,20 +32,22 @@ a:hover,a:focus-visible{text-decoration:underline}
 .items>.half{grid-column:span 1}
 .items>p{margin:0}
 figure{margin:0;background:var(--surface);border:1px solid var(--grid);border-radius:10px;padding:10px 10px 12px}
-figcaption,caption{color:var(--muted);font-size:.9rem;line-height:1.45}
+figcaption{color:var(--muted);font-size:.9rem;line-height:1.45}
 figcaption{padding:4px 10px 0;max-width:52rem}
 .drawing{display:block;width:100%;height:auto}
 .for-phone{display:none}
-.table{overflow-x:auto;background:var(--surface);border:1px solid var(--grid);border-radius:10px;padding:6px 0}
+figure.table{padding:6px 0 10px}
+.table figcaption{padding:6px 16px 0}
+.scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.94rem}
-caption{caption-side:bottom;text-align:left;padding:8px 16px 4px}
 th,td{padding:7px 16px;text-align:left;vertical-align:baseline}
 td{border-top:1px solid var(--grid)}
 thead th{color:var(--muted);font-weight:600;font-size:.86rem;vertical-align:bottom;line-height:1.3}
 tbody th{font-weight:500;border-top:1px solid var(--grid)}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 td.n{white-space:nowrap}
-tbody tr:hover>*{background:color-mix(in srgb,var(--c0) 7%,transparent)}
+tbody th,thead th:first-child{position:sticky;left:0;background:var(--surface)}
+tbody tr:hover>td{background:color-mix(in srgb,var(--c0) 7%,transparent)}
 pre{margin:0;overflow:auto;max-height:32rem;background:var(--surface);border:1px solid var(--grid);border-radius:10px;padding:12px 16px;
 font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;tab-size:2}
 details{margin-top:1rem}
@@ -60,6 +62,7 @@ main{padding:24px 14px 44px}
 .for-desk{display:none}
 .for-phone{display:block}
 figure{padding:4px 2px 10px}
+figure.table{padding:4px 0 10px}
 figcaption{padding:4px 12px 0}
 .facts{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}
 .facts div{padding:11px 12px}
@@ -74,7 +77,7 @@ h2{margin-top:2.3rem}
 body{font-size:11pt}
 main{max-width:none;padding:0}
 nav,details{display:none}
-figure,.table,.facts div{break-inside:avoid;border-color:#ccc}
+figure,.facts div{break-inside:avoid;border-color:#ccc}
 h2{break-after:avoid}
 }
 )css";
@@ -90,8 +93,7 @@ std::string cell_html(const Cell& cell) {
 
 std::string table_html(const Table& table) {
   validate(table);
-  std::string out = "<div class=\"table\" tabindex=\"0\"><table>\n";
-  if (!table.caption.empty()) out += "<caption>" + escape_markup(table.caption) + "</caption>\n";
+  std::string out = "<figure class=\"table\"><div class=\"scroll\" tabindex=\"0\"><table>\n";
   out += "<thead><tr>";
   for (const auto& column : table.columns)
     out +=
@@ -107,7 +109,9 @@ std::string table_html(const Table& table) {
     }
     out += "</tr>\n";
   }
-  return out + "</tbody></table></div>\n";
+  out += "</tbody></table></div>\n";
+  if (!table.caption.empty()) out += "<figcaption>" + escape_markup(table.caption) + "</figcaption>\n";
+  return out + "</figure>\n";
 }
 
 std::string figure_html(const Figure& figure) {

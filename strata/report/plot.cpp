@@ -60,7 +60,6 @@ std::string render_svg(const Plot& plot, Size size, Theme theme) {
 
   const double title_font = narrow ? 14.5 : 16.5;
   if (!plot.title.empty()) {
-    // Bold letters are wider than the table of widths knows.
     for (const auto& line : wrap_text(plot.title, title_font * 1.13, room)) {
       sheet.text(sheet.margin, sheet.top + title_font, Anchor::start, title_font, "ink", line, true);
       sheet.top += title_font * 1.3;

@@ -48,20 +48,21 @@ void draw_bars(const Plot& plot, Sheet& sheet) {
   const double top = sheet.top + (reference_names ? sheet.font * 1.5 : 4),
                bottom = top + group * plot.categories.size();
 
-  int wanted = static_cast<int>((right - left) / 60);
-  Ticks ticks;
-  for (;; --wanted) {
-    ticks = axis_ticks(plot.y, extent, wanted, false);
-    double needed = 0;
-    for (const double at : ticks.at) needed = std::max(needed, text_width(format_tick(ticks, at), sheet.font) + 10);
-    if (wanted <= 1 || needed <= ticks.step / (ticks.high - ticks.low) * (right - left)) break;
-  }
+  const Ticks ticks = fitting_ticks(plot.y, extent, right - left, sheet.font);
   const auto across = [&](double value) {
     return std::clamp(left + (value - ticks.low) / (ticks.high - ticks.low) * (right - left), left - 2, right + 2);
   };
   for (const double at : ticks.at) {
     sheet.line(across(at), top, across(at), bottom, "grid-line", 1, "shape-rendering=\"crispEdges\"");
     sheet.text(across(at), bottom + 4 + sheet.font, Anchor::middle, sheet.font, "muted", format_tick(ticks, at));
+  }
+  for (const auto& reference : plot.references) {
+    if (!drawable(reference.value)) continue;
+    const double x = across(reference.value), half = text_width(reference.label, sheet.font * 0.95) / 2;
+    sheet.line(x, top - 2, x, bottom, "muted-line", 1.25, "stroke-dasharray=\"5 4\"");
+    sheet.text(std::clamp(x, sheet.margin + half, std::max(sheet.margin + half, sheet.width - sheet.margin - half)),
+               top - 6, Anchor::middle, sheet.font * 0.95, "muted",
+               shorten_text(reference.label, sheet.font * 0.95, sheet.width - 2 * sheet.margin));
   }
   const double zero = across(0);
   for (size_t i = 0; i < plot.categories.size(); ++i) {
@@ -70,7 +71,7 @@ void draw_bars(const Plot& plot, Sheet& sheet) {
       sheet.text(sheet.margin + label_width, y + (group - gap) / 2 + sheet.font * 0.36, Anchor::end, sheet.font, "ink",
                  plot.categories[i]);
     } else {
-      sheet.text(left - negative_room, y + sheet.font * 0.9, Anchor::start, sheet.font, "ink",
+      sheet.text(left - negative_room, y + sheet.font * 0.9, Anchor::start, sheet.font, "ink halo",
                  shorten_text(plot.categories[i], sheet.font, sheet.width - 2 * sheet.margin));
       y += sheet.font * 1.4;
     }
@@ -81,7 +82,7 @@ void draw_bars(const Plot& plot, Sheet& sheet) {
       const bool spread = !bars.low.empty() && drawable(bars.low[i]) && drawable(bars.high[i]);
       const double end = across(value);
       std::string tip = plot.categories[i] + (bars.name.empty() ? "" : ", " + bars.name) + ": " +
-                        format_fixed(value, plot.decimals) + plot.y.unit;
+                        with_unit(format_fixed(value, plot.decimals), plot.y.unit);
       if (spread)
         tip += fmt::format(" ({} to {})", format_fixed(bars.low[i], plot.decimals),
                            format_fixed(bars.high[i], plot.decimals));
@@ -102,20 +103,8 @@ void draw_bars(const Plot& plot, Sheet& sheet) {
     }
   }
   sheet.line(zero, top, zero, bottom, "axis-line", 1, "shape-rendering=\"crispEdges\"");
-  for (const auto& reference : plot.references) {
-    if (!drawable(reference.value)) continue;
-    const double x = across(reference.value), half = text_width(reference.label, sheet.font * 0.95) / 2;
-    sheet.line(x, top - 2, x, bottom, "muted-line", 1.25, "stroke-dasharray=\"5 4\"");
-    sheet.text(std::clamp(x, sheet.margin + half, std::max(sheet.margin + half, sheet.width - sheet.margin - half)),
-               top - 6, Anchor::middle, sheet.font * 0.95, "muted",
-               shorten_text(reference.label, sheet.font * 0.95, sheet.width - 2 * sheet.margin));
-  }
   sheet.top = bottom + sheet.font * 1.6;
-  if (const std::string title = axis_title(plot.y); !title.empty()) {
-    sheet.text((left + right) / 2, sheet.top + sheet.font, Anchor::middle, sheet.font, "muted",
-               shorten_text(title, sheet.font, sheet.width - 2 * sheet.margin));
-    sheet.top += sheet.font * 1.5;
-  }
+  sheet.axis_title((left + right) / 2, axis_title(plot.y));
 }
 
 }  // namespace strata::report

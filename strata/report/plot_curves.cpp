@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "strata/report/sheet.h"
 #include "strata/report/text.h"
@@ -20,9 +19,7 @@ struct Frame {
 
 struct EndLabel {
   size_t series;
-  std::string name;
-  Paint paint;
-  double from_x, from_y;  // where the curve ends
+  double from_x, from_y;  // where the curve ends: x in data, y on the sheet
   double y;               // where the name stands
 };
 
@@ -88,7 +85,7 @@ std::string band_path(const Line& line, const Frame& frame) {
 
 std::string point_tip(const Plot& plot, const Line& line, size_t i) {
   std::string tip = line.name.empty() ? "" : line.name + ": ";
-  tip += format_short(line.y[i], 4) + plot.y.unit;
+  tip += with_unit(format_short(line.y[i], 4), plot.y.unit);
   if (!line.low.empty() && drawable(line.low[i]) && drawable(line.high[i]))
     tip += fmt::format(" ({} to {})", format_short(line.low[i], 4), format_short(line.high[i], 4));
   return tip + fmt::format(" at {} {}", plot.x.label.empty() ? "x" : plot.x.label, format_short(line.x[i], 4));
@@ -169,132 +166,104 @@ void draw_line(const Plot& plot, const Line& line, const Paint& paint, int dash,
   }
 }
 
-}  // namespace
-
-void draw_curves(const Plot& plot, Sheet& sheet) {
-  const bool narrow = sheet.size == Size::narrow;
-  const int series = static_cast<int>(plot.lines.size() + plot.scatters.size());
+// What the data ask of the frame; counts what cannot be drawn.
+struct Extents {
   Extent across, up, line_ends;
+};
+
+Extents measure(const Plot& plot, Sheet& sheet) {
+  Extents extents;
+  const auto add = [&](const std::vector<double>& x, const std::vector<double>& y, size_t i) {
+    if (!point_drawable(x, y, i)) {
+      ++sheet.left_out;
+      return false;
+    }
+    extents.across.add(x[i]);
+    extents.up.add(y[i]);
+    return true;
+  };
   for (const auto& line : plot.lines) {
     double last = NAN;
     for (size_t i = 0; i < line.x.size(); ++i) {
-      if (!point_drawable(line.x, line.y, i)) {
-        ++sheet.left_out;
-        continue;
-      }
-      across.add(line.x[i]);
-      up.add(line.y[i]);
-      if (!line.low.empty()) {
-        up.add(line.low[i]);
-        up.add(line.high[i]);
-      }
+      if (!add(line.x, line.y, i)) continue;
       last = line.x[i];
+      if (line.low.empty()) continue;
+      extents.up.add(line.low[i]);
+      extents.up.add(line.high[i]);
     }
-    line_ends.add(last);
+    extents.line_ends.add(last);
   }
-  for (const auto& scatter : plot.scatters) {
-    for (size_t i = 0; i < scatter.x.size(); ++i) {
-      if (!point_drawable(scatter.x, scatter.y, i)) {
-        ++sheet.left_out;
-        continue;
-      }
-      across.add(scatter.x[i]);
-      up.add(scatter.y[i]);
-    }
-  }
-  const bool no_data = across.empty;
-  for (const auto& reference : plot.references) up.add(reference.value);
+  for (const auto& scatter : plot.scatters)
+    for (size_t i = 0; i < scatter.x.size(); ++i) add(scatter.x, scatter.y, i);
+  for (const auto& reference : plot.references) extents.up.add(reference.value);
+  return extents;
+}
 
-  // Names at the ends of the curves read better than a legend, when they fit and the curves end near the right edge.
-  const double height = plot.x.hidden && plot.y.hidden ? (narrow ? 300 : 380)
-                        : narrow                       ? 230
-                        : sheet.size == Size::half     ? 270
-                                                       : 310;
-  double widest = 0;
-  bool named = !plot.lines.empty() && plot.scatters.empty() && !no_data;
-  for (const auto& line : plot.lines) {
-    widest = std::max(widest, text_width(line.name, sheet.font) * 1.1);  // bold
-    named = named && !line.name.empty();
-  }
-  const bool direct = named && widest <= sheet.width * (narrow ? 0.27 : 0.25) &&
-                      plot.lines.size() * sheet.font * 1.3 <= height &&
-                      across.high - line_ends.low <= 0.15 * (across.high - across.low);
-  std::vector<LegendEntry> entries;
-  if (!direct) {
-    for (size_t i = 0; i < plot.lines.size(); ++i) {
-      if (!plot.lines[i].name.empty())
-        entries.push_back({plot.lines[i].name, series_paint(plot, plot.lines[i].colour, static_cast<int>(i), series),
-                           LegendEntry::Mark::line, dash_of(plot.lines[i], static_cast<int>(i))});
+Paint line_paint(const Plot& plot, size_t i) {
+  return series_paint(plot, plot.lines[i].colour, static_cast<int>(i),
+                      static_cast<int>(plot.lines.size() + plot.scatters.size()));
+}
+
+Paint scatter_paint(const Plot& plot, size_t i) {
+  return series_paint(plot, plot.scatters[i].colour, static_cast<int>(plot.lines.size() + i),
+                      static_cast<int>(plot.lines.size() + plot.scatters.size()));
+}
+
+// Names at the ends of the curves read better than a legend, when they fit, every curve ends near the right edge and no
+// name has to stand far from its curve. Empty: use a legend. `frame` needs its y axis only; Heights are relative to it.
+std::vector<EndLabel> end_labels(const Plot& plot, const Sheet& sheet, const Extents& extents, const Frame& frame) {
+  const double line_height = sheet.font * 1.3;
+  if (plot.lines.empty() || !plot.scatters.empty() || extents.across.empty ||
+      plot.lines.size() * line_height > frame.bottom - frame.top ||
+      extents.across.high - extents.line_ends.low > 0.15 * (extents.across.high - extents.across.low))
+    return {};
+  std::vector<EndLabel> labels;
+  for (size_t i = 0; i < plot.lines.size(); ++i) {
+    const Line& line = plot.lines[i];
+    if (line.name.empty() || bold_width(line.name, sheet.font) > sheet.width * 0.27) return {};
+    for (size_t at = line.x.size(); at-- > 0;) {
+      if (!point_drawable(line.x, line.y, at)) continue;
+      const double y = std::clamp(frame.up(line.y[at]), frame.top, frame.bottom);
+      labels.push_back({i, line.x[at], y, y});
+      break;
     }
+  }
+  spread_labels(labels, line_height, frame.top, frame.bottom);
+  for (const auto& label : labels)
+    if (std::abs(label.y - label.from_y) > 1.6 * line_height) return {};
+  return labels;
+}
+
+void draw_legend(const Plot& plot, bool with_lines, Sheet& sheet) {
+  std::vector<LegendEntry> entries;
+  for (size_t i = 0; with_lines && i < plot.lines.size(); ++i) {
+    if (!plot.lines[i].name.empty())
+      entries.push_back({plot.lines[i].name, line_paint(plot, i), LegendEntry::Mark::line,
+                         dash_of(plot.lines[i], static_cast<int>(i))});
   }
   for (size_t i = 0; i < plot.scatters.size(); ++i) {
     if (!plot.scatters[i].name.empty())
-      entries.push_back({plot.scatters[i].name,
-                         series_paint(plot, plot.scatters[i].colour, static_cast<int>(plot.lines.size() + i), series),
-                         LegendEntry::Mark::dot, 0});
+      entries.push_back({plot.scatters[i].name, scatter_paint(plot, i), LegendEntry::Mark::dot, 0});
   }
   sheet.legend(entries);
-  if (const std::string title = axis_title(plot.y); !title.empty() && !plot.y.hidden) {
-    sheet.text(sheet.margin, sheet.top + sheet.font, Anchor::start, sheet.font, "muted",
-               shorten_text(title, sheet.font, sheet.width * 0.9));
-    sheet.top += sheet.font * 1.5;
-  }
+}
 
-  Frame frame{};
-  frame.top = sheet.top + sheet.font * 0.6;
-  frame.bottom = frame.top + height;
-  frame.y = axis_ticks(plot.y, up, static_cast<int>(height / 52), !plot.y.hidden);
-  double label_width = 0;
-  if (!plot.y.hidden)
-    for (const double at : frame.y.at)
-      label_width = std::max(label_width, text_width(format_tick(frame.y, at), sheet.font));
-  frame.left = sheet.margin + (plot.y.hidden ? 0 : label_width + 8);
-  frame.right = sheet.width - sheet.margin - (direct ? widest + 12 : plot.x.hidden ? 0 : 10);
-  int wanted = static_cast<int>((frame.right - frame.left) / 55);
-  for (;; --wanted) {  // fewer marks until their labels do not touch
-    frame.x = axis_ticks(plot.x, across, wanted, false);
-    double needed = 0;
-    for (const double at : frame.x.at) needed = std::max(needed, text_width(format_tick(frame.x, at), sheet.font) + 10);
-    if (wanted <= 1 || needed <= frame.x.step / (frame.x.high - frame.x.low) * (frame.right - frame.left)) break;
+void draw_end_labels(const Plot& plot, const std::vector<EndLabel>& labels, Sheet& sheet, const Frame& frame) {
+  const double x = frame.right + 10;
+  for (const auto& label : labels) {
+    const Paint paint = line_paint(plot, label.series);
+    const double from_x = frame.across(label.from_x);
+    if (std::abs(label.y - label.from_y) > 3 || x - from_x > 24)
+      sheet.out +=
+          fmt::format("<path d=\"M{} {}L{} {}\" fill=\"none\" {} stroke-width=\"1\" stroke-opacity=\"0.5\"/>\n",
+                      px(from_x + 5), px(label.from_y), px(x - 2), px(label.y), paint.stroke());
+    sheet.out += fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"{}\" font-weight=\"600\" {}>{}</text>\n", px(x),
+                             px(label.y + sheet.font * 0.36), px(sheet.font), paint.fill(),
+                             escape_markup(plot.lines[label.series].name));
   }
-  if (!plot.x.low) frame.x.low -= 0.025 * (frame.x.high - frame.x.low);
-  if (!plot.x.high) frame.x.high += 0.025 * (frame.x.high - frame.x.low);
-  if (plot.y.hidden) {
-    const double margin = 0.04 * (frame.y.high - frame.y.low);
-    frame.y.low -= margin;
-    frame.y.high += margin;
-  }
+}
 
-  draw_grid(plot, sheet, frame);
-  // The inner svg clips what reaches beyond fixed limits, without the page-wide ids that clip paths need.
-  sheet.out += fmt::format("<svg x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{3}\" viewBox=\"{0} {1} {2} {3}\">\n",
-                           px(frame.left - 4), px(frame.top - 6), px(frame.right - frame.left + 8),
-                           px(frame.bottom - frame.top + 10));
-  for (const auto& reference : plot.references) {
-    if (!drawable(reference.value)) continue;
-    const double y = frame.up(reference.value);
-    sheet.line(frame.left, y, frame.right, y, "muted-line", 1.25, "stroke-dasharray=\"5 4\"");
-  }
-  for (size_t i = 0; i < plot.scatters.size(); ++i)
-    draw_scatter(plot.scatters[i],
-                 series_paint(plot, plot.scatters[i].colour, static_cast<int>(plot.lines.size() + i), series), sheet,
-                 frame);
-  size_t points = 0;
-  for (const auto& line : plot.lines) points = std::max(points, line.x.size());
-  const bool markers = points <= 40 && plot.lines.size() <= 16;
-  for (size_t i = plot.lines.size(); i-- > 0;)  // the first series on top
-    draw_line(plot, plot.lines[i], series_paint(plot, plot.lines[i].colour, static_cast<int>(i), series),
-              dash_of(plot.lines[i], static_cast<int>(i)), markers, sheet, frame);
-  sheet.out += "</svg>\n";
-
-  for (const auto& reference : plot.references) {
-    if (!drawable(reference.value) || reference.label.empty()) continue;
-    const double y = frame.up(reference.value);
-    if (y < frame.top || y > frame.bottom) continue;
-    sheet.text(frame.left + 6, y - frame.top < sheet.font * 1.4 ? y + sheet.font * 1.1 : y - 5, Anchor::start,
-               sheet.font * 0.95, "muted halo",
-               shorten_text(reference.label, sheet.font * 0.95, frame.right - frame.left - 12));
-  }
+void draw_centre_names(const Plot& plot, Sheet& sheet, const Frame& frame) {
   for (const auto& scatter : plot.scatters) {
     if (!scatter.name_at_centre) continue;
     std::vector<double> x, y;
@@ -307,43 +276,87 @@ void draw_curves(const Plot& plot, Sheet& sheet) {
       sheet.text(frame.across(median(x)), frame.up(median(y)) + sheet.font * 0.36, Anchor::middle, sheet.font,
                  "ink halo", scatter.name, true);
   }
-  if (direct) {
-    std::vector<EndLabel> labels;
-    for (size_t i = 0; i < plot.lines.size(); ++i) {
-      const Line& line = plot.lines[i];
-      for (size_t at = line.x.size(); at-- > 0;) {
-        if (!point_drawable(line.x, line.y, at)) continue;
-        const double y = std::clamp(frame.up(line.y[at]), frame.top, frame.bottom);
-        labels.push_back(
-            {line.name, series_paint(plot, line.colour, static_cast<int>(i), series), frame.across(line.x[at]), y, y});
-        break;
-      }
-    }
-    spread_labels(labels, sheet.font * 1.3, frame.top, frame.bottom);
-    for (const auto& label : labels) {
-      const double x = frame.right + 10;
-      if (std::abs(label.y - label.from_y) > 3 || x - label.from_x > 24)
-        sheet.out +=
-            fmt::format("<path d=\"M{} {}L{} {}\" fill=\"none\" {} stroke-width=\"1\" stroke-opacity=\"0.5\"/>\n",
-                        px(label.from_x + 5), px(label.from_y), px(x - 2), px(label.y), label.paint.stroke());
-      sheet.out +=
-          fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"{}\" font-weight=\"600\" {}>{}</text>\n", px(x),
-                      px(label.y + sheet.font * 0.36), px(sheet.font), label.paint.fill(), escape_markup(label.name));
-    }
+}
+
+void draw_series(const Plot& plot, Sheet& sheet, const Frame& frame) {
+  // The inner svg clips what reaches beyond fixed limits, without the page-wide ids that clip paths need.
+  sheet.out += fmt::format("<svg x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{3}\" viewBox=\"{0} {1} {2} {3}\">\n",
+                           px(frame.left - 4), px(frame.top - 6), px(frame.right - frame.left + 8),
+                           px(frame.bottom - frame.top + 10));
+  for (const auto& reference : plot.references) {
+    if (!drawable(reference.value)) continue;
+    const double y = frame.up(reference.value);
+    sheet.line(frame.left, y, frame.right, y, "muted-line", 1.25, "stroke-dasharray=\"5 4\"");
   }
-  if (no_data)
+  for (size_t i = 0; i < plot.scatters.size(); ++i)
+    draw_scatter(plot.scatters[i], scatter_paint(plot, i), sheet, frame);
+  size_t points = 0;
+  for (const auto& line : plot.lines) points = std::max(points, line.x.size());
+  const bool markers = points <= 40 && plot.lines.size() <= 16;
+  for (size_t i = plot.lines.size(); i-- > 0;)  // the first series on top
+    draw_line(plot, plot.lines[i], line_paint(plot, i), dash_of(plot.lines[i], static_cast<int>(i)), markers, sheet,
+              frame);
+  sheet.out += "</svg>\n";
+  for (const auto& reference : plot.references) {
+    if (!drawable(reference.value) || reference.label.empty()) continue;
+    const double y = frame.up(reference.value), font = sheet.font * 0.95;
+    if (y < frame.top || y > frame.bottom) continue;
+    const bool room_above = y - frame.top >= sheet.font * 1.4;
+    sheet.text(frame.left + 6, room_above ? y - 5 : y + sheet.font * 1.1, Anchor::start, font, "muted halo",
+               shorten_text(reference.label, font, frame.right - frame.left - 12));
+  }
+}
+
+}  // namespace
+
+void draw_curves(const Plot& plot, Sheet& sheet) {
+  const bool narrow = sheet.size == Size::narrow, map = plot.x.hidden && plot.y.hidden;
+  const Extents extents = measure(plot, sheet);
+  const double height = map ? (narrow ? 300 : 380) : narrow ? 230 : sheet.size == Size::half ? 270 : 310;
+  Frame frame{};
+  frame.bottom = height;  // moved down once the legend above has taken its room
+  frame.y = axis_ticks(plot.y, extents.up, static_cast<int>(height / 52), !plot.y.hidden);
+  if (plot.y.hidden) {
+    const double margin = 0.04 * (frame.y.high - frame.y.low);
+    frame.y.low -= margin;
+    frame.y.high += margin;
+  }
+  std::vector<EndLabel> labels = end_labels(plot, sheet, extents, frame);
+  draw_legend(plot, labels.empty(), sheet);
+  if (const std::string title = axis_title(plot.y); !title.empty() && !plot.y.hidden) {
+    sheet.text(sheet.margin, sheet.top + sheet.font, Anchor::start, sheet.font, "muted",
+               shorten_text(title, sheet.font, sheet.width * 0.9));
+    sheet.top += sheet.font * 1.5;
+  }
+  frame.top = sheet.top + sheet.font * 0.6;
+  frame.bottom = frame.top + height;
+
+  double mark_width = 0, name_width = 0;
+  for (const double at : frame.y.at)
+    mark_width = std::max(mark_width, text_width(format_tick(frame.y, at), sheet.font));
+  for (auto& label : labels) {
+    label.y += frame.top;
+    label.from_y += frame.top;
+    name_width = std::max(name_width, bold_width(plot.lines[label.series].name, sheet.font));
+  }
+  frame.left = sheet.margin + (plot.y.hidden ? 0 : mark_width + 8);
+  frame.right = sheet.width - sheet.margin - (!labels.empty() ? name_width + 12 : plot.x.hidden ? 0 : 10);
+  frame.x = fitting_ticks(plot.x, extents.across, frame.right - frame.left, sheet.font);
+  const double margin = 0.025 * (frame.x.high - frame.x.low);
+  if (!plot.x.low) frame.x.low -= margin;
+  if (!plot.x.high) frame.x.high += margin;
+
+  draw_grid(plot, sheet, frame);
+  draw_series(plot, sheet, frame);
+  draw_centre_names(plot, sheet, frame);
+  draw_end_labels(plot, labels, sheet, frame);
+  if (extents.across.empty)
     sheet.text((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2, Anchor::middle, sheet.font * 1.1,
                "muted", "no data");
-
   sheet.top = frame.bottom + 8;
-  if (!plot.x.hidden) {
-    sheet.top += sheet.font * 1.3;
-    if (const std::string title = axis_title(plot.x); !title.empty()) {
-      sheet.text((frame.left + frame.right) / 2, sheet.top + sheet.font, Anchor::middle, sheet.font, "muted",
-                 shorten_text(title, sheet.font, sheet.width - 2 * sheet.margin));
-      sheet.top += sheet.font * 1.5;
-    }
-  }
+  if (plot.x.hidden) return;
+  sheet.top += sheet.font * 1.3;
+  sheet.axis_title((frame.left + frame.right) / 2, axis_title(plot.x));
 }
 
 }  // namespace strata::report

@@ -22,10 +22,8 @@ struct Scale {
 
 void draw_scale(const HeatMap& heat, const Scale& scale, Sheet& sheet) {
   constexpr int kSteps = 40;
-  const std::string low = format_short(scale.low), high = format_short(scale.high);
-  const std::string title = heat.unit.empty()    ? heat.label
-                            : heat.label.empty() ? heat.unit
-                                                 : heat.label + " (" + heat.unit + ")";
+  const std::string low = format_fixed(scale.low, heat.decimals), high = format_fixed(scale.high, heat.decimals);
+  const std::string title = axis_title({.label = heat.label, .unit = heat.unit});
   const double y = sheet.top, bar = std::min(180.0, sheet.width * 0.36);
   double x = sheet.margin;
   sheet.text(x, y + 10, Anchor::start, sheet.font, "muted", low);
@@ -103,7 +101,7 @@ void draw_heat(const Plot& plot, Sheet& sheet) {
       }
       const std::string colour = scale.colour(value), printed = format_fixed(value, heat.decimals);
       sheet.out +=
-          fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}: {}{}</title></rect>\n",
+          fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}: {}</title></rect>\n",
                       px(x), px(y), px(cell_width - seam), px(cell_height - seam), colour, escape_markup(place),
                       printed, escape_markup(heat.unit));
       if (value_font >= 8)
@@ -118,11 +116,7 @@ void draw_heat(const Plot& plot, Sheet& sheet) {
     sheet.text(left + (c + 0.5) * cell_width, bottom + 4 + sheet.font, Anchor::middle, sheet.font, "muted",
                heat.columns[c]);
   sheet.top = bottom + sheet.font * 1.7;
-  if (const std::string title = axis_title(plot.x); !title.empty()) {
-    sheet.text(left + columns * cell_width / 2, sheet.top + sheet.font, Anchor::middle, sheet.font, "muted",
-               shorten_text(title, sheet.font, sheet.width - 2 * sheet.margin));
-    sheet.top += sheet.font * 1.5;
-  }
+  sheet.axis_title(left + columns * cell_width / 2, axis_title(plot.x));
 }
 
 }  // namespace strata::report

@@ -1,12 +1,10 @@
 #include "strata/report/rasterise.h"
 
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <memory>
 
 #include "strata/base/error.h"
+#include "strata/base/file.h"
 
 #ifdef STRATA_WITH_RSVG
 #include <librsvg/rsvg.h>
@@ -82,28 +80,8 @@ std::string rasterise(std::string_view, int) {
 
 #endif
 
-void write_png(const std::filesystem::path& path, std::string_view svg, int pixel_width) {
-  write_whole_file(path, rasterise(svg, pixel_width));
-}
-
-void write_whole_file(const std::filesystem::path& path, std::string_view bytes) {
-  std::filesystem::path temporary = path;
-  temporary += ".tmp";
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  std::error_code code;
-  if (!out) {
-    const int reason = errno;
-    std::filesystem::remove(temporary, code);
-    fail("cannot write ", path.string(), ": ", std::strerror(reason), "; is the folder there, writable and not full?");
-  }
-  std::filesystem::rename(temporary, path, code);
-  if (code) {
-    const std::string reason = code.message();
-    std::filesystem::remove(temporary, code);
-    fail("cannot write ", path.string(), ": ", reason);
-  }
+void write_png(const std::string& path, std::string_view svg, int pixel_width) {
+  write_file_atomic(path, rasterise(svg, pixel_width));
 }
 
 }  // namespace strata::report

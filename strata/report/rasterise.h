@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -14,11 +13,7 @@ bool can_rasterise();
 /// SVG cannot be drawn, the size is not sensible, or the build lacks librsvg.
 std::string rasterise(std::string_view svg, int pixel_width);
 
-/// The same into a file, through a temporary name, so that a reader never sees half a picture.
-void write_png(const std::filesystem::path& path, std::string_view svg, int pixel_width);
-
-/// Writes `bytes` to `path` through a temporary name in the same folder. Throws Error when that fails, leaving an older
-/// file as it was.
-void write_whole_file(const std::filesystem::path& path, std::string_view bytes);
+/// The same into a file, which appears whole or not at all.
+void write_png(const std::string& path, std::string_view svg, int pixel_width);
 
 }  // namespace strata::report

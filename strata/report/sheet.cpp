@@ -60,6 +60,12 @@ void Sheet::legend(const std::vector<LegendEntry>& entries) {
   if (!entries.empty()) top = y + row * 0.6;
 }
 
+void Sheet::axis_title(double centre, const std::string& title) {
+  if (title.empty()) return;
+  text(centre, top + font, Anchor::middle, font, "muted", shorten_text(title, font, width - 2 * margin));
+  top += font * 1.5;
+}
+
 std::string px(double value) {
   std::string digits = fmt::format("{:.2f}", std::isfinite(value) ? std::clamp(value, -99999.0, 99999.0) : 0.0);
   digits.erase(digits.find_last_not_of('0') + 1);
@@ -124,6 +130,23 @@ Ticks axis_ticks(const Axis& axis, const Extent& data, int wanted, bool outward)
                   [&](double at) { return at < ticks.low - 1e-9 * ticks.step || at > ticks.high + 1e-9 * ticks.step; });
   }
   return ticks;
+}
+
+Ticks fitting_ticks(const Axis& axis, const Extent& data, double length, double font) {
+  for (int wanted = static_cast<int>(length / 45);; --wanted) {
+    Ticks ticks = axis_ticks(axis, data, wanted, false);
+    double needed = 0;
+    for (const double at : ticks.at) needed = std::max(needed, text_width(format_tick(ticks, at), font) + 10);
+    if (wanted <= 1 || needed <= ticks.step / (ticks.high - ticks.low) * length) return ticks;
+  }
+}
+
+double bold_width(std::string_view text, double font_size) {
+  return 1.13 * text_width(text, font_size);
+}
+
+std::string with_unit(const std::string& number, const std::string& unit) {
+  return unit.empty() ? number : number + " " + unit;
 }
 
 }  // namespace strata::report

@@ -45,6 +45,8 @@ struct Sheet {
   void line(double x1, double y1, double x2, double y2, std::string_view style, double stroke_width,
             std::string_view more = "");
   void legend(const std::vector<LegendEntry>& entries);
+  /// The name under a horizontal axis; nothing when empty.
+  void axis_title(double centre, const std::string& title);
 };
 
 /// A coordinate with at most two decimals, clamped far outside any sheet so that it stays a short number.
@@ -75,6 +77,15 @@ struct Extent {
 
 /// Axis limits (what the user fixed, else the data) and their marks.
 Ticks axis_ticks(const Axis& axis, const Extent& data, int wanted, bool outward);
+
+/// Marks inside the data's range, few enough that their labels do not touch on `length` units of paper.
+Ticks fitting_ticks(const Axis& axis, const Extent& data, double length, double font);
+
+/// Width of bold text, which the table of widths does not know.
+double bold_width(std::string_view text, double font_size);
+
+/// "78.6 %"
+std::string with_unit(const std::string& number, const std::string& unit);
 
 void draw_curves(const Plot& plot, Sheet& sheet);
 void draw_bars(const Plot& plot, Sheet& sheet);
