@@ -230,7 +230,7 @@ std::vector<EndLabel> end_labels(const Plot& plot, const Sheet& sheet, const Ext
   }
   spread_labels(labels, line_height, frame.top, frame.bottom);
   for (const auto& label : labels)
-    if (std::abs(label.y - label.from_y) > 1.6 * line_height) return {};
+    if (std::abs(label.y - label.from_y) > 1.2 * line_height) return {};
   return labels;
 }
 
