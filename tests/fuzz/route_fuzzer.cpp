@@ -35,6 +35,7 @@ void round_trip(std::string_view text) {
 }  // namespace
 }  // namespace strata
 
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   strata::round_trip({reinterpret_cast<const char*>(data), size});
   return 0;

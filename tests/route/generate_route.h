@@ -96,6 +96,7 @@ inline rc::Gen<std::vector<Route>> some_routes() {
 }  // namespace strata::testing
 
 namespace strata {
+// NOLINTNEXTLINE(readability-identifier-naming)
 inline void showValue(const Route& route, std::ostream& out) {
   out << print_route(route);
 }  // rapidcheck finds it

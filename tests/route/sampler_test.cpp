@@ -20,12 +20,14 @@ namespace {
 
 std::vector<int32_t> blocks_of(const Route& route) {
   std::vector<int32_t> blocks;
+  blocks.reserve(route.steps.size());
   for (const auto& step : route.steps) blocks.push_back(step.at(0).block);
   return blocks;
 }
 
 std::vector<Draw> draws(const SamplerConfig& config, int64_t blocks, int64_t count, int64_t samples = 1) {
   std::vector<Draw> result;
+  result.reserve(count);
   for (int64_t step = 0; step < count; ++step) result.push_back(draw(config, blocks, samples, Random(16).fork(step)));
   return result;
 }
@@ -81,33 +83,32 @@ TEST(Sampler, WindowsShuffleInThemselves) {
 }
 
 TEST(Sampler, DropCountsAreBinomial) {
-  constexpr int64_t kBlocks = 12;
-  constexpr double kRate = 0.2;
-  constexpr int64_t kDraws = 20000;
-  std::array<double, kBlocks + 1> counts{};
+  constexpr int64_t blocks = 12;
+  constexpr double rate = 0.2;
+  constexpr int64_t count = 20000;
+  std::array<double, blocks + 1> counts{};
   double sum = 0;
   double square = 0;
-  for (const auto& drawn : draws({.kind = "drop", .drop = kRate}, kBlocks, kDraws)) {
-    const auto blocks = blocks_of(drawn.route);
-    ASSERT_TRUE(std::is_sorted(blocks.begin(), blocks.end()));
+  for (const auto& drawn : draws({.kind = "drop", .drop = rate}, blocks, count)) {
+    const auto order = blocks_of(drawn.route);
+    ASSERT_TRUE(std::is_sorted(order.begin(), order.end()));
     EXPECT_TRUE(drawn.live.empty());
-    const auto kept = static_cast<double>(blocks.size());
-    ++counts[blocks.size()];
+    const auto kept = static_cast<double>(order.size());
+    ++counts[order.size()];
     sum += kept;
     square += kept * kept;
   }
-  const double mean = sum / kDraws;
-  const double variance = square / kDraws - mean * mean;
-  const double expected_variance = kBlocks * kRate * (1 - kRate);
-  EXPECT_NEAR(mean, kBlocks * (1 - kRate), 4 * std::sqrt(expected_variance / kDraws));
-  EXPECT_NEAR(variance, expected_variance, 4 * expected_variance * std::sqrt(2.0 / kDraws));
+  const double mean = sum / count;
+  const double variance = square / count - mean * mean;
+  const double expected_variance = blocks * rate * (1 - rate);
+  EXPECT_NEAR(mean, blocks * (1 - rate), 4 * std::sqrt(expected_variance / count));
+  EXPECT_NEAR(variance, expected_variance, 4 * expected_variance * std::sqrt(2.0 / count));
   double chi = 0;  // 0..5 kept are rare: counted together
   double low_expected = 0;
   double low_found = 0;
-  for (int kept = 0; kept <= kBlocks; ++kept) {
-    const double log_choose = std::lgamma(kBlocks + 1) - std::lgamma(kept + 1) - std::lgamma(kBlocks - kept + 1);
-    const double expected =
-        kDraws * std::exp(log_choose + kept * std::log(1 - kRate) + (kBlocks - kept) * std::log(kRate));
+  for (int kept = 0; kept <= blocks; ++kept) {
+    const double log_choose = std::lgamma(blocks + 1) - std::lgamma(kept + 1) - std::lgamma(blocks - kept + 1);
+    const double expected = count * std::exp(log_choose + kept * std::log(1 - rate) + (blocks - kept) * std::log(rate));
     if (kept <= 5) {
       low_expected += expected;
       low_found += counts[kept];
@@ -120,13 +121,13 @@ TEST(Sampler, DropCountsAreBinomial) {
 }
 
 TEST(Sampler, RatesFollowDepth) {
-  constexpr int64_t kDraws = 10000;
+  constexpr int64_t count = 10000;
   const auto expect_rates = [&](const SamplerConfig& config, const std::vector<double>& rates) {
-    std::vector<double> dropped(rates.size(), kDraws);
-    for (const auto& drawn : draws(config, std::ssize(rates), kDraws))
+    std::vector<double> dropped(rates.size(), count);
+    for (const auto& drawn : draws(config, std::ssize(rates), count))
       for (const int32_t block : blocks_of(drawn.route)) --dropped[block];
     for (size_t block = 0; block < rates.size(); ++block)
-      EXPECT_NEAR(dropped[block] / kDraws, rates[block], 4.5 * std::sqrt(rates[block] * (1 - rates[block]) / kDraws))
+      EXPECT_NEAR(dropped[block] / count, rates[block], 4.5 * std::sqrt(rates[block] * (1 - rates[block]) / count))
           << block;
   };
   expect_rates({.kind = "drop", .drop = 0.4, .rate = "linear"}, {0, 0.1, 0.2, 0.3, 0.4});
@@ -148,27 +149,27 @@ TEST(Sampler, ShuffleAndDropIsUniformOverSubsetsAndOrders) {
 }
 
 TEST(Sampler, PerSampleKeepsTheFullRouteAndLiveRows) {
-  constexpr int64_t kBlocks = 6;
-  constexpr int64_t kSamples = 2000;
+  constexpr int64_t blocks = 6;
+  constexpr int64_t samples = 2000;
   for (const char* kind : {"drop", "shuffle_drop"}) {
     const SamplerConfig config{.kind = kind, .drop = 0.3, .per_sample = true};
-    const Draw drawn = draw(config, kBlocks, kSamples, Random(4));
-    const auto blocks = blocks_of(drawn.route);
-    ASSERT_EQ(std::set<int32_t>(blocks.begin(), blocks.end()).size(), 6U);
-    EXPECT_EQ(drawn.route == identity(kBlocks), config.kind == "drop");
+    const Draw drawn = draw(config, blocks, samples, Random(4));
+    const auto order = blocks_of(drawn.route);
+    ASSERT_EQ(std::set<int32_t>(order.begin(), order.end()).size(), 6U);
+    EXPECT_EQ(drawn.route == identity(blocks), config.kind == "drop");
     ASSERT_EQ(drawn.live.size(), 6U);
     std::set<std::string> columns;
-    for (int64_t sample = 0; sample < kSamples; ++sample) {
+    for (int64_t sample = 0; sample < samples; ++sample) {
       std::string column;
       for (const auto& row : drawn.live) column += row.at(sample) == 1 ? '1' : '0';
       columns.insert(column);
     }
     EXPECT_GT(columns.size(), 50U);  // of 64
     for (const auto& row : drawn.live) {
-      ASSERT_EQ(std::ssize(row), kSamples);
-      EXPECT_NEAR(std::count(row.begin(), row.end(), 1) / double{kSamples}, 0.7, 4.5 * std::sqrt(0.21 / kSamples));
+      ASSERT_EQ(std::ssize(row), samples);
+      EXPECT_NEAR(std::count(row.begin(), row.end(), 1) / double{samples}, 0.7, 4.5 * std::sqrt(0.21 / samples));
     }
-    const Draw fewer = draw(config, kBlocks, 3, Random(4));
+    const Draw fewer = draw(config, blocks, 3, Random(4));
     EXPECT_EQ(fewer.route, drawn.route);
     for (size_t slot = 0; slot < 6; ++slot)
       EXPECT_TRUE(std::equal(fewer.live[slot].begin(), fewer.live[slot].end(), drawn.live[slot].begin()));
