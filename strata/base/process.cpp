@@ -1,0 +1,145 @@
+#include "strata/base/process.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <string_view>
+
+#include "strata/base/error.h"
+
+extern char** environ;
+
+namespace strata {
+namespace {
+
+// The number behind "MemAvailable:   123 kB" in a file of such lines, in bytes; 0 when absent.
+int64_t kibibytes_line(const char* path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key)) return std::atoll(line.c_str() + key.size()) * 1024;
+  return 0;
+}
+
+int64_t number_in(const std::string& path, int64_t fallback) {
+  std::ifstream file(path);
+  int64_t value = 0;
+  return file >> value ? value : fallback;  // "max" does not parse: no limit
+}
+
+// What the tightest memory cgroup of this process or of its parents leaves, or -1 when none limits it. Page cache
+// counts as free: the kernel drops it first.
+int64_t cgroup_memory_left() {
+  int64_t least = -1;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const auto first = line.find(':');
+    const auto second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const bool v2 = controllers.empty();
+    if (!v2 && controllers != "memory") continue;
+    const std::string root = v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+    std::string path = line.substr(second + 1);
+    for (;; path = path.substr(0, path.rfind('/'))) {
+      const std::string folder = root + (path == "/" ? "" : path);
+      const int64_t limit = number_in(folder + (v2 ? "/memory.max" : "/memory.limit_in_bytes"), -1);
+      const int64_t used = number_in(folder + (v2 ? "/memory.current" : "/memory.usage_in_bytes"), 0);
+      if (limit >= 0 && limit < int64_t{1} << 60) {  // version 1 writes "no limit" as a huge number
+        int64_t cache = 0;
+        std::ifstream stat(folder + "/memory.stat");
+        int64_t value = 0;
+        for (std::string name; stat >> name >> value;)
+          if (name == "inactive_file" || name == "active_file") cache += value;
+        const int64_t left = std::max<int64_t>(0, limit - used + cache);
+        least = least < 0 ? left : std::min(least, left);
+      }
+      if (path.empty() || path == "/") break;
+    }
+  }
+  return least;
+}
+
+CpuFeatures read_cpu_features() {
+  CpuFeatures cpu;
+  __builtin_cpu_init();
+  cpu.sse4_2 = __builtin_cpu_supports("sse4.2") != 0;
+  cpu.avx2 = __builtin_cpu_supports("avx2") != 0;
+  cpu.fma = __builtin_cpu_supports("fma") != 0;
+  cpu.avx512f = __builtin_cpu_supports("avx512f") != 0;
+  cpu.avx512bw = __builtin_cpu_supports("avx512bw") != 0;
+  cpu.avx512dq = __builtin_cpu_supports("avx512dq") != 0;
+  cpu.avx512vl = __builtin_cpu_supports("avx512vl") != 0;
+  cpu.avx512_vnni = __builtin_cpu_supports("avx512vnni") != 0;
+  cpu.avx512_bf16 = __builtin_cpu_supports("avx512bf16") != 0;
+  // g++ 12 cannot be asked for f16c and amx; the kernel lists only what it also saves on a context switch.
+  std::ifstream file("/proc/cpuinfo");
+  const auto value_of = [](const std::string& line) {
+    const auto colon = line.find(": ");
+    return colon == std::string::npos ? std::string() : line.substr(colon + 2);
+  };
+  for (std::string line; std::getline(file, line) && !line.empty();) {
+    if (line.starts_with("vendor_id")) cpu.vendor = value_of(line);
+    if (line.starts_with("model name")) cpu.model = value_of(line);
+    if (!line.starts_with("flags")) continue;
+    std::istringstream flags(value_of(line));
+    for (std::string flag; flags >> flag;) {
+      if (flag == "f16c") cpu.f16c = true;
+      if (flag == "amx_bf16") cpu.amx_bf16 = true;
+    }
+  }
+  cpu.l1d_bytes = std::max(0L, ::sysconf(_SC_LEVEL1_DCACHE_SIZE));
+  cpu.l2_bytes = std::max(0L, ::sysconf(_SC_LEVEL2_CACHE_SIZE));
+  cpu.l3_bytes = std::max(0L, ::sysconf(_SC_LEVEL3_CACHE_SIZE));
+  return cpu;
+}
+
+// The user's own setting for glibc's allocator, if there is one.
+std::string_view own_allocator_setting() {
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view setting = *entry;
+    if (setting.starts_with("MALLOC_") && setting.substr(0, setting.find('=')).ends_with("_")) return setting;
+    if (setting.starts_with("GLIBC_TUNABLES=") && setting.find("glibc.malloc.") != std::string_view::npos)
+      return setting;
+  }
+  return {};
+}
+
+}  // namespace
+
+const CpuFeatures& cpu_features() {
+  static const CpuFeatures features = read_cpu_features();
+  return features;
+}
+
+std::string tune_allocator() {
+  const char* choice = std::getenv("STRATA_ALLOCATOR");
+  if (choice != nullptr && *choice != '\0' && std::string_view(choice) != "system" &&
+      std::string_view(choice) != "tuned")
+    fail_usage("STRATA_ALLOCATOR: expected 'tuned' or 'system', got '", choice, "'");
+  if (choice != nullptr && std::string_view(choice) == "system") return "left alone (STRATA_ALLOCATOR=system)";
+  if (const std::string_view own = own_allocator_setting(); !own.empty())
+    return "left alone (" + std::string(own) + ")";
+  constexpr int kLargest =
+      std::numeric_limits<int>::max();  // blocks below 2 GiB come from the heap, and the heap does not shrink
+  const bool done = ::mallopt(M_MMAP_THRESHOLD, kLargest) != 0 && ::mallopt(M_TRIM_THRESHOLD, kLargest) != 0 &&
+                    ::mallopt(M_TOP_PAD, 64 << 20) != 0;
+  return done ? "big blocks are kept (mallopt)" : "left alone (this C library refuses mallopt)";
+}
+
+int64_t memory_available() {
+  const int64_t machine = kibibytes_line("/proc/meminfo", "MemAvailable:");
+  const int64_t group = cgroup_memory_left();
+  if (group < 0) return machine;
+  return machine == 0 ? group : std::min(machine, group);
+}
+
+int64_t peak_memory() {
+  return kibibytes_line("/proc/self/status", "VmHWM:");
+}
+
+}  // namespace strata

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "strata/blocks/block.h"
+
+namespace strata {
+
+enum class NormKind { layer, rms };
+
+/// Layer norm (gain, bias) or RMS norm (gain) over the channels of the first track; replaces it.
+class Norm final : public Block {
+ public:
+  Norm(NormKind kind, int64_t channels, double eps) : kind_(kind), channels_(channels), eps_(eps) {}
+
+  BlockSpec spec() const override;
+  std::vector<ParamInfo> params() const override;
+  Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
+  /// x [rows, channels] -> the same shape.
+  Tensor apply(const Weights& weights, const Tensor& x) const;
+
+ private:
+  NormKind kind_;
+  int64_t channels_;
+  double eps_;
+};
+
+/// inner(norm(x)), to be added to x (Xiong et al. 2020). Weights: norm.*, and the inner block's own.
+class PreNorm final : public Block {
+ public:
+  PreNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner);
+
+  BlockSpec spec() const override;
+  std::vector<ParamInfo> params() const override;
+  std::vector<Need> needs() const override { return inner_->needs(); }
+  Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
+  std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const override {
+    return inner_->make_cache(weights, sequences);
+  }
+
+ private:
+  Norm norm_;
+  BlockPtr inner_;
+};
+
+/// norm(x + inner(x)), which replaces x (Vaswani et al. 2017).
+class PostNorm final : public Block {
+ public:
+  PostNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner);
+
+  BlockSpec spec() const override;
+  std::vector<ParamInfo> params() const override;
+  std::vector<Need> needs() const override { return inner_->needs(); }
+  Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
+  std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const override {
+    return inner_->make_cache(weights, sequences);
+  }
+
+ private:
+  Norm norm_;
+  BlockPtr inner_;
+};
+
+}  // namespace strata

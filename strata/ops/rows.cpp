@@ -1,0 +1,67 @@
+#include "strata/ops/rows.h"
+
+#include "strata/base/error.h"
+
+namespace strata {
+
+int64_t Rows::begin(int64_t s) const {
+  return ragged() ? offsets.const_data_ptr<int64_t>()[s] : s * length;
+}
+
+Tensor Rows::sequence_of_row() const {
+  if (!ragged()) return at::arange(sequences, at::kLong).repeat_interleave(length);
+  return at::repeat_interleave(at::arange(sequences, at::kLong), offsets.diff());
+}
+
+Tensor Rows::rows_of(const Tensor& chosen) const {
+  if (!ragged()) return (chosen.unsqueeze(1) * length + at::arange(length, at::kLong)).flatten();
+  std::vector<Tensor> pieces;
+  pieces.reserve(chosen.numel());
+  for (int64_t i = 0; i < chosen.numel(); ++i) {
+    const int64_t s = chosen.const_data_ptr<int64_t>()[i];
+    pieces.push_back(at::arange(begin(s), begin(s + 1), at::kLong));
+  }
+  return pieces.empty() ? at::empty({0}, at::kLong) : at::cat(pieces);
+}
+
+RowsPtr Rows::subset(const Tensor& chosen) const {
+  auto result = std::make_shared<Rows>();
+  result->sequences = chosen.numel();
+  result->length = length;
+  result->count = chosen.numel() * length;
+  if (ragged()) {
+    const auto lengths = offsets.diff().index_select(0, chosen);
+    result->offsets = at::cat({at::zeros({1}, at::kLong), lengths.cumsum(0)});
+    result->count = result->offsets[-1].item<int64_t>();
+  }
+  if (positions.defined()) result->positions = positions.index_select(0, rows_of(chosen).to(positions.device()));
+  return result;
+}
+
+RowsPtr equal_rows(int64_t sequences, int64_t length) {
+  if (sequences < 0 || length < 1)
+    fail("rows: expected at least one row in each sequence, got ", sequences, " sequences of ", length);
+  auto rows = std::make_shared<Rows>();
+  rows->count = sequences * length;
+  rows->sequences = sequences;
+  rows->length = length;
+  return rows;
+}
+
+RowsPtr ragged_rows(const std::vector<int64_t>& lengths) {
+  bool equal = !lengths.empty() && lengths[0] > 0;
+  std::vector<int64_t> offsets{0};
+  for (const int64_t length : lengths) {
+    if (length < 0) fail("rows: a sequence cannot have ", length, " rows");
+    equal = equal && length == lengths[0];
+    offsets.push_back(offsets.back() + length);
+  }
+  if (equal) return equal_rows(static_cast<int64_t>(lengths.size()), lengths[0]);
+  auto rows = std::make_shared<Rows>();
+  rows->count = offsets.back();
+  rows->sequences = static_cast<int64_t>(lengths.size());
+  rows->offsets = at::tensor(offsets, at::kLong);
+  return rows;
+}
+
+}  // namespace strata
