@@ -31,6 +31,12 @@ std::string message_of(const std::string& path) {
   return "";
 }
 
+std::string letters(size_t count, char letter) {
+  std::string text;
+  text.resize(count, letter);
+  return text;
+}
+
 std::string bytes_of(const std::string& path) {
   return read_text(path, 1 << 20);
 }
@@ -126,7 +132,7 @@ TEST(Safetensors, RefusesToWriteNonsense) {
   EXPECT_THAT(message({{"a", DType::F32, {-2}, data}}), HasSubstr("dimensions of at least 0, found -2"));
   EXPECT_THAT(message({{"\xff", DType::F32, {2}, data}}), HasSubstr("in UTF-8"));
   EXPECT_THAT(message({good}, {{"k", "\xc3"}}), HasSubstr("in UTF-8"));
-  EXPECT_THAT(message({good}, {{"k", std::string(100'000'000, 'x')}}), HasSubstr("header of at most 100000000 bytes"));
+  EXPECT_THAT(message({good}, {{"k", letters(100'000'000, 'x')}}), HasSubstr("header of at most 100000000 bytes"));
 }
 
 TEST(Safetensors, SkipsUnknownTypesOnRequest) {
@@ -233,10 +239,8 @@ std::string write_attack(const TemporaryFolder& folder, const std::string& kind)
     return sparse_file(folder, header, 160'000, header.size());
   }
   if (kind == "header above 100 MB") return sparse_file(folder, "{}", 0, 100'000'001);
-  if (kind == "nesting lists")
-    return sparse_file(folder, "{\"a\":{\"x\":" + std::string(50'000'000, '['), 0, 50'000'010);
-  if (kind == "nesting at the outside")
-    return sparse_file(folder, "{\"a\":" + std::string(50'000'000, '['), 0, 50'000'005);
+  if (kind == "nesting lists") return sparse_file(folder, "{\"a\":{\"x\":" + letters(50'000'000, '['), 0, 50'000'010);
+  if (kind == "nesting at the outside") return sparse_file(folder, "{\"a\":" + letters(50'000'000, '['), 0, 50'000'005);
   if (kind == "a name of 4 GiB") return sparse_file(folder, "{\"" + std::string(1000, 'n'), 0, uint64_t{4} << 30);
   if (kind == "a shape of ones") {
     header += "\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4],\"shape\":[1";
