@@ -273,7 +273,13 @@ void check_layout(const std::string& path, std::vector<Entry>& entries, uint64_t
     fail(path, ": expected ", reached, " bytes of data as the header says, found ", data_bytes);
 }
 
+void check_header_bytes(const std::string& path, uint64_t bytes) {
+  if (bytes > kMaxHeaderBytes)
+    fail(path, ": expected a header of at most ", kMaxHeaderBytes, " bytes, these names and metadata need ", bytes);
+}
+
 std::string as_json(const std::string& path, const std::string& text) {
+  check_header_bytes(path, text.size());
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
@@ -400,8 +406,7 @@ SafetensorsLayout layout_safetensors(const std::string& path, std::span<const Te
     fail(path, ": expected each tensor once, found ", in_quotes(*twin), " a second time");
   json.append((8 - json.size() % 8) % 8, ' ');
   const uint64_t length = json.size();
-  if (length > kMaxHeaderBytes)
-    fail(path, ": expected a header of at most ", kMaxHeaderBytes, " bytes, these names need ", length);
+  check_header_bytes(path, length);
   layout.header.resize(kLengthBytes);
   std::memcpy(layout.header.data(), &length, kLengthBytes);
   layout.header += json;
