@@ -13,13 +13,15 @@ namespace strata {
 struct RunIdentity {
   std::string recipe;  // fingerprint
   std::string data;    // checksum of the training images and labels
-  int threads = 1;
+  std::string threads;
   std::string kernels;  // name of the kernel level
+
+  bool operator==(const RunIdentity&) const = default;
 };
 
 /// Everything training needs to go on.
 struct TrainState {
-  int64_t step = 0;  // updates done
+  int64_t step = 0;    // updates done
   double seconds = 0;  // spent so far
   RunIdentity identity;
   std::vector<std::string> names;  // of the parameters; the vectors below follow them
