@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "strata/base/error.h"
+#include "strata/kernels/adamw.h"
 
 namespace strata {
 namespace {
@@ -14,6 +15,9 @@ void check_sizes(size_t params, size_t grads, size_t state, size_t decay) {
 }
 
 double correction(double beta, int64_t steps) { return 1 - std::pow(beta, static_cast<double>(steps)); }
+
+// What our kernels take: float32 in one piece of main memory.
+bool plain(const Tensor& value) { return value.scalar_type() == at::kFloat && value.is_cpu() && value.is_contiguous(); }
 
 }  // namespace
 
@@ -62,45 +66,55 @@ AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& 
 }
 
 void adamw_in_place(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, OptimiserState& state, const std::vector<bool>& decay,
-                    const OptimiserConfig& config, double lr, double scale) {
+                    const OptimiserConfig& config, double lr, double scale, const std::vector<Tensor>& ema, double ema_decay) {
   check_sizes(params.size(), grads.size(), state.size(), decay.size());
+  if (!ema.empty() && ema.size() != params.size()) fail("adamw: expected a moving average of each of ", params.size(), " parameters, got ", ema.size());
   const at::NoGradGuard no_grad;
-  // One fused call for what decays and one for what does not.
-  for (const bool decays : {true, false}) {
-    std::vector<Tensor> values, gradients, first, second, steps;
-    for (size_t i = 0; i < params.size(); ++i) {
-      if (decay[i] != decays || (!grads[i].defined() && config.freeze_unvisited)) continue;
-      ++state[i].steps;
-      values.push_back(params[i]);
-      gradients.push_back(grads[i].defined() ? grads[i] : at::zeros_like(params[i]));
-      first.push_back(state[i].first);
-      second.push_back(state[i].second);
-      steps.push_back(at::scalar_tensor(static_cast<double>(state[i].steps), at::kFloat));
-    }
-    if (values.empty()) continue;
-    if (scale != 1) at::_foreach_mul_(gradients, scale);
-    at::_fused_adamw_(values, gradients, first, second, {}, steps, lr, config.beta1, config.beta2, decays ? config.weight_decay : 0, config.eps,
-                      /*amsgrad=*/false, /*maximize=*/false);
+  if (!std::all_of(params.begin(), params.end(), plain)) {
+    std::vector<Tensor> scaled;
+    for (const auto& grad : grads) scaled.push_back(grad.defined() ? grad * scale : grad);
+    AdamwResult next = adamw(params, scaled, state, decay, config, lr);
+    state = std::move(next.state);
+    for (size_t i = 0; i < params.size(); ++i) params[i].copy_(next.params[i]);
+    for (size_t i = 0; i < ema.size(); ++i) ema[i].lerp_(params[i], 1 - ema_decay);
+    return;
   }
+  std::vector<AdamwTensor> tensors;
+  std::vector<Tensor> kept;  // gradients that had to be made or straightened
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (!grads[i].defined() && config.freeze_unvisited) {
+      if (!ema.empty()) ema[i].lerp_(params[i], 1 - ema_decay);
+      continue;
+    }
+    kept.push_back(grads[i].defined() ? grads[i].to(at::kFloat).contiguous() : at::zeros_like(params[i]));
+    tensors.push_back({.count = params[i].numel(),
+                       .param = params[i].mutable_data_ptr<float>(),
+                       .grad = kept.back().const_data_ptr<float>(),
+                       .first = state[i].first.mutable_data_ptr<float>(),
+                       .second = state[i].second.mutable_data_ptr<float>(),
+                       .average = ema.empty() ? nullptr : ema[i].mutable_data_ptr<float>(),
+                       .weight_decay = decay[i] ? config.weight_decay : 0,
+                       .step = ++state[i].steps});
+  }
+  adamw(tensors, AdamwOptions{.learning_rate = lr, .beta1 = config.beta1, .beta2 = config.beta2, .eps = config.eps, .grad_scale = scale, .average_decay = ema_decay});
 }
 
 double global_norm(const std::vector<Tensor>& grads) {
-  double sum = 0;
-  for (const auto& grad : grads)
-    if (grad.defined()) {
+  double rest = 0;
+  std::vector<FloatSpan> spans;
+  for (const auto& grad : grads) {
+    if (!grad.defined()) continue;
+    if (plain(grad)) {
+      spans.push_back({grad.const_data_ptr<float>(), grad.numel()});
+    } else {
       const double norm = at::linalg_vector_norm(grad).item<double>();
-      sum += norm * norm;
+      rest += norm * norm;
     }
-  return std::sqrt(sum);
+  }
+  return std::sqrt(rest + l2_norm_squared(spans));
 }
 
 double clip_factor(double norm, double clip) { return clip > 0 && norm > clip ? clip / (norm + 1e-6) : 1; }
-
-void update_ema(std::vector<Tensor>& ema, const std::vector<Tensor>& params, double decay) {
-  const at::NoGradGuard no_grad;
-  if (ema.empty()) return;
-  at::_foreach_lerp_(ema, params, 1 - decay);
-}
 
 Overlay as_overlay(const std::vector<std::string>& names, const std::vector<Tensor>& values) {
   Overlay overlay;

@@ -68,18 +68,16 @@ AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& 
 AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state, const std::vector<bool>& decay,
                   const OptimiserConfig& config, double lr);
 
-/// The same step in place, gradients multiplied by `scale` first; no gradients flow.
+/// The same step in place, gradients multiplied by `scale` first; no gradients flow. On the CPU in float32 one pass over all tensors (kernels/adamw.h).
+/// `ema`, one per parameter or empty, is moved along: ema <- ema_decay ema + (1 - ema_decay) params.
 void adamw_in_place(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, OptimiserState& state, const std::vector<bool>& decay,
-                    const OptimiserConfig& config, double lr, double scale = 1);
+                    const OptimiserConfig& config, double lr, double scale = 1, const std::vector<Tensor>& ema = {}, double ema_decay = 0);
 
-/// sqrt of the sum of squares of all defined gradients, accumulated in double.
+/// sqrt of the sum of squares of all defined gradients; the same bits for any number of threads on the CPU in float32.
 double global_norm(const std::vector<Tensor>& grads);
 
 /// What gradients are multiplied by so that their global norm is at most `clip`; 1 for clip 0.
 double clip_factor(double norm, double clip);
-
-/// Exponential moving average of weights, in place: ema <- decay ema + (1 - decay) params.
-void update_ema(std::vector<Tensor>& ema, const std::vector<Tensor>& params, double decay);
 
 /// The average as weights that a pass can use instead of the trained ones.
 Overlay as_overlay(const std::vector<std::string>& names, const std::vector<Tensor>& values);
