@@ -1,7 +1,4 @@
-// Runs a fuzzer's entry point on every file of a folder: the committed corpus stays a test in builds without libFuzzer.
-#include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -9,23 +6,16 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
+// Runs a fuzzer's entry on every file of a corpus, for builds without libFuzzer.
 int main(int argc, char** argv) {
-  int files = 0;
-  int failures = 0;
-  for (int i = 1; i < argc; ++i) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
-      if (!entry.is_regular_file()) continue;
+  int count = 0;
+  for (int i = 1; i < argc; ++i)
+    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) {
       std::ifstream file(entry.path(), std::ios::binary);
-      const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-      ++files;
-      try {
-        LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-      } catch (const std::exception& error) {
-        ++failures;
-        std::fprintf(stderr, "%s: %s\n", entry.path().c_str(), error.what());
-      }
+      const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+      (void)LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+      ++count;
     }
-  }
-  std::printf("%d inputs, %d failed\n", files, failures);
-  return files > 0 && failures == 0 ? 0 : 1;
+  std::printf("%d inputs\n", count);
+  return count > 0 ? 0 : 1;
 }
