@@ -18,9 +18,9 @@ struct Size {
 
 // Ti and S: Touvron et al. 2021 (DeiT); M: Beyer et al. 2022 (big_vision); B: Dosovitskiy et al. 2021.
 constexpr std::array kSizes{
-    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10},           Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
-    Size{"S/16", 224, 3, 16, 384, 12, 6, 1536, 1000},      Size{"M/16", 224, 3, 16, 512, 12, 8, 2048, 1000},
-    Size{"B/32", 224, 3, 32, 768, 12, 12, 3072, 1000},     Size{"B/16", 224, 3, 16, 768, 12, 12, 3072, 1000},
+    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10},       Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
+    Size{"S/16", 224, 3, 16, 384, 12, 6, 1536, 1000},  Size{"M/16", 224, 3, 16, 512, 12, 8, 2048, 1000},
+    Size{"B/32", 224, 3, 32, 768, 12, 12, 3072, 1000}, Size{"B/16", 224, 3, 16, 768, 12, 12, 3072, 1000},
 };
 
 }  // namespace
@@ -50,11 +50,20 @@ VitConfig vit_size(std::string_view name) {
   fail("vit: unknown size '", name, "'; known sizes: ", known);
 }
 
-Stack make_vit(const VitConfig& config, Random random) {
+namespace {
+
+struct Wiring {
+  BlockPtr embed;
+  std::vector<BlockPtr> blocks;
+  BlockPtr norm, head;
+};
+
+Wiring wiring(const VitConfig& config) {
   if (config.slots != "none" && config.slots != "position" && config.slots != "predict")
     fail("vit: slots must be none, position or predict, got '", config.slots, "'");
   if (config.depth < 0 || config.depth > kMaxBlockIndex || config.classes < 1)
-    fail("vit: expected a depth from 0 to ", kMaxBlockIndex, " and at least one class, got depth ", config.depth, " and ", config.classes, " classes");
+    fail("vit: expected a depth from 0 to ", kMaxBlockIndex, " and at least one class, got depth ", config.depth,
+         " and ", config.classes, " classes");
   const SlotConfig slots{.channels = config.channels,
                          .slots = config.slot_count > 0 ? config.slot_count : std::max<int64_t>(config.depth, 1),
                          .norm_eps = config.norm_eps,
@@ -69,16 +78,29 @@ Stack make_vit(const VitConfig& config, Random random) {
   if (config.slots == "predict") parts.push_back({"predict", std::make_shared<SlotPredictor>(slots)});
   // Blocks hold configuration only, so all of them can be one object.
   const std::vector<BlockPtr> blocks(config.depth, std::make_shared<Composite>("transformer", std::move(parts)));
-  return make_stack("vision",
-                    std::make_shared<PatchEmbedding>(PatchConfig{.image_height = config.image_height,
-                                                                 .image_width = config.image_width,
-                                                                 .image_channels = config.image_channels,
-                                                                 .patch_height = config.patch_height,
-                                                                 .patch_width = config.patch_width,
-                                                                 .channels = config.channels,
-                                                                 .init_std = config.init_std}),
-                    blocks, std::make_shared<Norm>(NormKind::layer, config.channels, config.norm_eps),
-                    std::make_shared<ClassHead>(config.channels, config.classes, config.init_std), random);
+  return {std::make_shared<PatchEmbedding>(PatchConfig{.image_height = config.image_height,
+                                                       .image_width = config.image_width,
+                                                       .image_channels = config.image_channels,
+                                                       .patch_height = config.patch_height,
+                                                       .patch_width = config.patch_width,
+                                                       .channels = config.channels,
+                                                       .init_std = config.init_std}),
+          blocks, std::make_shared<Norm>(NormKind::layer, config.channels, config.norm_eps),
+          std::make_shared<ClassHead>(config.channels, config.classes, config.init_std)};
+}
+
+constexpr const char* kStackName = "vision";
+
+}  // namespace
+
+Stack wire_vit(const VitConfig& config) {
+  auto [embed, blocks, norm, head] = wiring(config);
+  return wire_stack(kStackName, embed, blocks, norm, head);
+}
+
+Stack make_vit(const VitConfig& config, Random random) {
+  auto [embed, blocks, norm, head] = wiring(config);
+  return make_stack(kStackName, embed, blocks, norm, head, random);
 }
 
 }  // namespace strata
