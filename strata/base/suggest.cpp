@@ -40,6 +40,14 @@ std::string suggestion(std::string_view word, std::span<const std::string> candi
   return nearest != nullptr ? " (did you mean '" + *nearest + "'?)" : "";
 }
 
+std::string in_quotes(std::string_view name) {
+  constexpr size_t kShown = 200;
+  std::string text = "'" + std::string(name.substr(0, kShown));
+  for (char& letter : text)
+    if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = '?';
+  return text + (name.size() > kShown ? "...'" : "'");
+}
+
 std::string join_names(std::span<const std::string> names, size_t most) {
   std::string text;
   for (size_t i = 0; i < std::min(most, names.size()); ++i) text += (i == 0 ? "" : ", ") + names[i];

@@ -10,6 +10,10 @@ namespace strata {
 /// third of its letters differ).
 std::string suggestion(std::string_view word, std::span<const std::string> candidates);
 
+/// 'name' for a message: shortened to 200 letters, control characters shown as '?', as names may come from a hostile
+/// file.
+std::string in_quotes(std::string_view name);
+
 /// "a, b, c": names in the order given, shortened to the first `most` of them.
 std::string join_names(std::span<const std::string> names, size_t most = 40);
 

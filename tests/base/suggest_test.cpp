@@ -15,6 +15,12 @@ TEST(Suggest, NearestNameOnly) {
   EXPECT_EQ(suggestion(std::string(1 << 20, 'a'), names), "");
 }
 
+TEST(Suggest, QuotesWithoutControlCharacters) {
+  EXPECT_EQ(in_quotes("a b"), "'a b'");
+  EXPECT_EQ(in_quotes("a\x1b[2Jb\n"), "'a?[2Jb?'");
+  EXPECT_EQ(in_quotes(std::string(300, 'x')), "'" + std::string(200, 'x') + "...'");
+}
+
 TEST(Suggest, JoinsNames) {
   const std::vector<std::string> names = {"a", "b", "c"};
   EXPECT_EQ(join_names(names), "a, b, c");
