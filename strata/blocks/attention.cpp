@@ -47,13 +47,18 @@ class KeyValueCache final : public CacheEntry {
 
 Attention::Attention(const AttentionConfig& config) : config_(config) {
   if (config.channels < 1 || config.heads < 1 || config.channels % config.heads != 0)
-    fail("attention: expected channels to be a multiple of heads, got ", config.channels, " channels and ", config.heads, " heads");
-  if (config.causal && !config.memory.empty()) fail("attention: causal order has no meaning towards the memory '", config.memory, "'");
+    fail("attention: expected channels to be a multiple of heads, got ", config.channels, " channels and ",
+         config.heads, " heads");
+  if (config.causal && !config.memory.empty())
+    fail("attention: causal order has no meaning towards the memory '", config.memory, "'");
 }
 
 BlockSpec Attention::spec() const {
   const std::vector<TrackSpec> track{{"x", "", config_.channels}};
-  return {.name = config_.memory.empty() ? "attention" : "cross_attention", .in = track, .out = track, .heads = config_.heads};
+  return {.name = config_.memory.empty() ? "attention" : "cross_attention",
+          .in = track,
+          .out = track,
+          .heads = config_.heads};
 }
 
 std::vector<ParamInfo> Attention::params() const {
@@ -76,7 +81,9 @@ std::vector<ParamInfo> Attention::params() const {
 
 std::vector<Need> Attention::needs() const {
   if (config_.memory.empty()) return {};
-  return {{.name = config_.memory, .kind = Need::Kind::stream, .shape = {-1, config_.memory_channels > 0 ? config_.memory_channels : config_.channels},
+  return {{.name = config_.memory,
+           .kind = Need::Kind::stream,
+           .shape = {-1, config_.memory_channels > 0 ? config_.memory_channels : config_.channels},
            .per_sequence = true}};
 }
 
@@ -98,7 +105,8 @@ Stream Attention::forward(const Weights& weights, const Stream& x, Pass& pass) c
     const auto halves = kv.chunk(2, 1);
     y = ops::attention(q, halves[0], halves[1], heads, *x.rows(), *memory.rows(), false);
   } else {
-    const Tensor qkv = weights.linear(x.x(), "qkv", kept.defined() ? at::cat({kept, with_offset(width), with_offset(2 * width)}) : kept, {});
+    const Tensor qkv = weights.linear(
+        x.x(), "qkv", kept.defined() ? at::cat({kept, with_offset(width), with_offset(2 * width)}) : kept, {});
     if (!pass.cache && !pass.wants("scores")) {
       y = ops::self_attention(qkv, heads, *x.rows(), config_.causal);
     } else {
@@ -106,7 +114,8 @@ Stream Attention::forward(const Weights& weights, const Stream& x, Pass& pass) c
       Tensor k = parts[1], v = parts[2], scores;
       RowsPtr key_rows = x.rows();
       if (pass.cache) key_rows = static_cast<KeyValueCache&>(*pass.cache).extend(k, v, *x.rows());
-      y = ops::attention(parts[0], k, v, heads, *x.rows(), *key_rows, config_.causal, pass.wants("scores") ? &scores : nullptr);
+      y = ops::attention(parts[0], k, v, heads, *x.rows(), *key_rows, config_.causal,
+                         pass.wants("scores") ? &scores : nullptr);
       if (scores.defined()) pass.tap("scores", scores);
     }
   }

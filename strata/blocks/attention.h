@@ -11,7 +11,7 @@ struct AttentionConfig {
   bool qkv_bias = true;
   bool out_bias = true;
   double init_std = 0.02;
-  std::string memory;  // name in Given of a stream to attend to (cross-attention); empty: the stream itself
+  std::string memory;           // name in Given of a stream to attend to (cross-attention); empty: the stream itself
   int64_t memory_channels = 0;  // of that stream; 0: channels
 };
 
@@ -27,9 +27,11 @@ void fields(AttentionConfig& config, Visit&& visit) {
   visit("memory_channels", config.memory_channels);
 }
 
-/// Multi-head softmax attention (Vaswani et al. 2017, sec. 3.2), within each sequence of the stream or from it to the memory of another stack.
-///   x [rows, channels] -> [rows, channels], to be added. Weights: qkv.* [3 channels, channels] = [q | k | v] (with memory: q.*, kv.*), out.*
-///   A route can keep some heads; a causal block that attends to its own stream can keep a cache of keys and values.
+/// Multi-head softmax attention (Vaswani et al. 2017, sec. 3.2), within each sequence of the stream or from it to the
+/// memory of another stack.
+///   x [rows, channels] -> [rows, channels], to be added. Weights: qkv.* [3 channels, channels] = [q | k | v] (with
+///   memory: q.*, kv.*), out.* A route can keep some heads; a causal block that attends to its own stream can keep a
+///   cache of keys and values.
 class Attention final : public Block {
  public:
   explicit Attention(const AttentionConfig& config);

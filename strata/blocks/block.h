@@ -50,7 +50,8 @@ struct Pass {
   Random random;
   bool training = false;
 
-  /// Records an intermediate under this block's name; nothing happens when nobody listens. (wants(): is it worth computing?)
+  /// Records an intermediate under this block's name; nothing happens when nobody listens. (wants(): is it worth
+  /// computing?)
   bool wants(std::string_view name) const { return taps && taps->wants(place.name + "." + std::string(name)); }
   void tap(std::string_view name, const Tensor& value) const {
     if (taps) taps->record(place.name + "." + std::string(name), value);
@@ -71,7 +72,8 @@ class Block {
  public:
   virtual ~Block() = default;
 
-  /// What the block reads and leaves: tracks, channels, kind of rows; parts; heads and neurons a route can select. No tensors.
+  /// What the block reads and leaves: tracks, channels, kind of rows; parts; heads and neurons a route can select. No
+  /// tensors.
   virtual BlockSpec spec() const = 0;
   virtual std::vector<ParamInfo> params() const = 0;
   /// Entries of Given it reads.
@@ -83,11 +85,13 @@ class Block {
   /// replaces: the whole new stream. changes_rows: the new stream with new rows.
   virtual Stream forward(const Weights& weights, const Stream& x, Pass& pass) const = 0;
 
-  /// A fresh cache for one place in a route, or nullptr when the block keeps none. `sequences` of the stream it will serve.
+  /// A fresh cache for one place in a route, or nullptr when the block keeps none. `sequences` of the stream it will
+  /// serve.
   virtual std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const { return nullptr; }
 };
 
-/// Params of a child under its name: prefixed("ffn", ...) turns up.weight into ffn.up.weight; shared ones keep their names.
+/// Params of a child under its name: prefixed("ffn", ...) turns up.weight into ffn.up.weight; shared ones keep their
+/// names.
 std::vector<ParamInfo> prefixed(std::string_view name, std::vector<ParamInfo> params);
 void append(std::vector<ParamInfo>& all, std::vector<ParamInfo> more);
 

@@ -21,8 +21,9 @@ class CacheEntry {
   virtual void restore(const std::map<std::string, Tensor>& saved) = 0;
 };
 
-/// The caches of one pass that goes on: one entry for each executed prefix of a route (sources, parts and resolved limits included), never by slot
-/// or block alone, so that routes which share a prefix share its entries and others can never read them.
+/// The caches of one pass that goes on: one entry for each executed prefix of a route (sources, parts and resolved
+/// limits included), never by slot or block alone, so that routes which share a prefix share its entries and others can
+/// never read them.
 class Caches {
  public:
   CacheEntry* find(const std::string& prefix) const;

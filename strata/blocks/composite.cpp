@@ -9,7 +9,8 @@ namespace strata {
 Composite::Composite(std::string name, std::vector<Part> parts) : name_(std::move(name)), parts_(std::move(parts)) {
   if (parts_.empty()) fail("block '", name_, "': needs at least one part");
   for (const auto& part : parts_)
-    if (!part.block->parts().empty()) fail("block '", name_, "': part '", part.name, "' has parts itself; a route can name one level only");
+    if (!part.block->parts().empty())
+      fail("block '", name_, "': part '", part.name, "' has parts itself; a route can name one level only");
 }
 
 BlockSpec Composite::spec() const {
@@ -19,9 +20,13 @@ BlockSpec Composite::spec() const {
     result.parts.push_back(part.name);
     // The whole needs what its parts need and do not get from an earlier part; it leaves what they leave.
     for (const auto& track : spec.in)
-      if (std::none_of(result.in.begin(), result.in.end(), [&](const TrackSpec& known) { return known.name == track.name; })) result.in.push_back(track);
+      if (std::none_of(result.in.begin(), result.in.end(),
+                       [&](const TrackSpec& known) { return known.name == track.name; }))
+        result.in.push_back(track);
     for (const auto& track : spec.out)
-      if (std::none_of(result.out.begin(), result.out.end(), [&](const TrackSpec& known) { return known.name == track.name; })) result.out.push_back(track);
+      if (std::none_of(result.out.begin(), result.out.end(),
+                       [&](const TrackSpec& known) { return known.name == track.name; }))
+        result.out.push_back(track);
     result.kind = std::max(result.kind, spec.kind);
     result.heads = std::max(result.heads, spec.heads);
     result.neurons = std::max(result.neurons, spec.neurons);
@@ -43,6 +48,8 @@ std::vector<Need> Composite::needs() const {
   return result;
 }
 
-Stream Composite::forward(const Weights&, const Stream&, Pass&) const { fail("block '", name_, "': run its parts"); }
+Stream Composite::forward(const Weights&, const Stream&, Pass&) const {
+  fail("block '", name_, "': run its parts");
+}
 
 }  // namespace strata

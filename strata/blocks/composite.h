@@ -4,7 +4,8 @@
 
 namespace strata {
 
-/// A block made of named parts that run one after the other, each on what the one before left: "4" is "4.mixer,4.ffn", bit for bit.
+/// A block made of named parts that run one after the other, each on what the one before left: "4" is "4.mixer,4.ffn",
+/// bit for bit.
 class Composite final : public Block {
  public:
   Composite(std::string name, std::vector<Part> parts);

@@ -30,10 +30,12 @@ void check_given(const Given& given, const Need& need, std::string_view who, int
   const bool is_stream = std::holds_alternative<Stream>(found->second);
   if (is_stream != (need.kind == Need::Kind::stream))
     fail(who, ": '", need.name, "' must be a ", is_stream ? "tensor, got a stream" : "stream, got a tensor");
-  if (is_stream && std::get<Stream>(found->second).tracks.empty()) fail(who, ": the stream '", need.name, "' has no tracks");
+  if (is_stream && std::get<Stream>(found->second).tracks.empty())
+    fail(who, ": the stream '", need.name, "' has no tracks");
   const Tensor& value = is_stream ? std::get<Stream>(found->second).x() : std::get<Tensor>(found->second);
   bool fits = value.defined() && value.dim() == static_cast<int64_t>(need.shape.size());
-  for (size_t axis = 0; fits && axis < need.shape.size(); ++axis) fits = need.shape[axis] < 0 || need.shape[axis] == value.size(static_cast<int64_t>(axis));
+  for (size_t axis = 0; fits && axis < need.shape.size(); ++axis)
+    fits = need.shape[axis] < 0 || need.shape[axis] == value.size(static_cast<int64_t>(axis));
   if (!fits)
     fail(who, ": expected '", need.name, "' ", at::IntArrayRef(need.shape), " (-1: any), got ",
          value.defined() ? detail::concatenate(value.sizes()) : std::string("an undefined tensor"));

@@ -26,7 +26,8 @@ struct Need {
   Kind kind = Kind::tensor;
   /// Expected sizes of a tensor (of the first track's value for a stream); -1 matches any.
   std::vector<int64_t> shape;
-  /// The first axis counts sequences (or, for a stream, its sequences do): follows the rows when a pass runs some sequences only.
+  /// The first axis counts sequences (or, for a stream, its sequences do): follows the rows when a pass runs some
+  /// sequences only.
   bool per_sequence = false;
 };
 

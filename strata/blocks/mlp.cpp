@@ -6,8 +6,10 @@
 namespace strata {
 
 Mlp::Mlp(const MlpConfig& config) : config_(config), gated_(config.activation == "swiglu") {
-  if (!gated_ && config.activation != "gelu") fail("mlp: unknown activation '", config.activation, "'; known: gelu, swiglu");
-  if (config.channels < 1 || config.hidden < 1) fail("mlp: expected positive sizes, got ", config.channels, " channels and ", config.hidden, " hidden");
+  if (!gated_ && config.activation != "gelu")
+    fail("mlp: unknown activation '", config.activation, "'; known: gelu, swiglu");
+  if (config.channels < 1 || config.hidden < 1)
+    fail("mlp: expected positive sizes, got ", config.channels, " channels and ", config.hidden, " hidden");
 }
 
 BlockSpec Mlp::spec() const {
@@ -27,7 +29,8 @@ std::vector<ParamInfo> Mlp::params() const {
 
 Stream Mlp::forward(const Weights& weights, const Stream& x, Pass& pass) const {
   const Tensor& kept = pass.keep.neurons;
-  const Tensor up = weights.linear(x.x(), "up", gated_ && kept.defined() ? at::cat({kept, kept + config_.hidden}) : kept, {});
+  const Tensor up =
+      weights.linear(x.x(), "up", gated_ && kept.defined() ? at::cat({kept, kept + config_.hidden}) : kept, {});
   const Tensor hidden = gated_ ? ops::swiglu(up) : ops::gelu(up);
   pass.tap("neurons", hidden);
   return x.delta(weights.linear(hidden, "down", {}, kept));

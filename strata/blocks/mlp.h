@@ -22,8 +22,8 @@ void fields(MlpConfig& config, Visit&& visit) {
 }
 
 /// Two-layer feed-forward net on every row: down(gelu(up(x))) or, gated, down(silu(gate(x)) * up(x)) (Shazeer 2020).
-///   x [rows, channels] -> [rows, channels], to be added. Weights: up.* [hidden, channels] (swiglu: [2 hidden, channels] = [gate | up]), down.* [channels, hidden]
-///   A route can keep some neurons.
+///   x [rows, channels] -> [rows, channels], to be added. Weights: up.* [hidden, channels] (swiglu: [2 hidden,
+///   channels] = [gate | up]), down.* [channels, hidden] A route can keep some neurons.
 class Mlp final : public Block {
  public:
   explicit Mlp(const MlpConfig& config);

@@ -7,7 +7,10 @@ namespace strata {
 
 BlockSpec Norm::spec() const {
   const std::vector<TrackSpec> track{{"x", "", channels_}};
-  return {.name = kind_ == NormKind::layer ? "layer_norm" : "rms_norm", .in = track, .out = track, .kind = BlockSpec::Kind::replaces};
+  return {.name = kind_ == NormKind::layer ? "layer_norm" : "rms_norm",
+          .in = track,
+          .out = track,
+          .kind = BlockSpec::Kind::replaces};
 }
 
 std::vector<ParamInfo> Norm::params() const {
@@ -18,16 +21,23 @@ std::vector<ParamInfo> Norm::params() const {
 
 Tensor Norm::apply(const Weights& weights, const Tensor& x) const {
   if (x.dim() != 2 || x.size(1) != channels_) fail("norm: expected x [rows, ", channels_, "], got ", x.sizes());
-  return kind_ == NormKind::layer ? ops::layer_norm(x, weights["weight"], weights["bias"], eps_) : ops::rms_norm(x, weights["weight"], eps_);
+  return kind_ == NormKind::layer ? ops::layer_norm(x, weights["weight"], weights["bias"], eps_)
+                                  : ops::rms_norm(x, weights["weight"], eps_);
 }
 
-Stream Norm::forward(const Weights& weights, const Stream& x, Pass&) const { return x.with(apply(weights, x.x())); }
-
-PreNorm::PreNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner) : norm_(kind, channels, eps), inner_(std::move(inner)) {
-  if (inner_->spec().kind != BlockSpec::Kind::adds) fail("pre-norm: the inner block '", inner_->spec().name, "' must be one that adds");
+Stream Norm::forward(const Weights& weights, const Stream& x, Pass&) const {
+  return x.with(apply(weights, x.x()));
 }
 
-BlockSpec PreNorm::spec() const { return inner_->spec(); }
+PreNorm::PreNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner)
+    : norm_(kind, channels, eps), inner_(std::move(inner)) {
+  if (inner_->spec().kind != BlockSpec::Kind::adds)
+    fail("pre-norm: the inner block '", inner_->spec().name, "' must be one that adds");
+}
+
+BlockSpec PreNorm::spec() const {
+  return inner_->spec();
+}
 
 std::vector<ParamInfo> PreNorm::params() const {
   auto result = prefixed("norm", norm_.params());
@@ -39,8 +49,10 @@ Stream PreNorm::forward(const Weights& weights, const Stream& x, Pass& pass) con
   return inner_->forward(weights, x.with(norm_.apply(weights.child("norm"), x.x())), pass);
 }
 
-PostNorm::PostNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner) : norm_(kind, channels, eps), inner_(std::move(inner)) {
-  if (inner_->spec().kind != BlockSpec::Kind::adds) fail("post-norm: the inner block '", inner_->spec().name, "' must be one that adds");
+PostNorm::PostNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner)
+    : norm_(kind, channels, eps), inner_(std::move(inner)) {
+  if (inner_->spec().kind != BlockSpec::Kind::adds)
+    fail("post-norm: the inner block '", inner_->spec().name, "' must be one that adds");
 }
 
 BlockSpec PostNorm::spec() const {

@@ -32,7 +32,9 @@ class PreNorm final : public Block {
   std::vector<ParamInfo> params() const override;
   std::vector<Need> needs() const override { return inner_->needs(); }
   Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
-  std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const override { return inner_->make_cache(weights, sequences); }
+  std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const override {
+    return inner_->make_cache(weights, sequences);
+  }
 
  private:
   Norm norm_;
@@ -48,7 +50,9 @@ class PostNorm final : public Block {
   std::vector<ParamInfo> params() const override;
   std::vector<Need> needs() const override { return inner_->needs(); }
   Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
-  std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const override { return inner_->make_cache(weights, sequences); }
+  std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const override {
+    return inner_->make_cache(weights, sequences);
+  }
 
  private:
   Norm norm_;

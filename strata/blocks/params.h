@@ -20,7 +20,8 @@ struct Init {
   static Init uniform(double bound) { return {Kind::uniform, bound}; }
 };
 
-/// One tensor a block reads. The name is relative to the block ("qkv.weight"); shared ones belong to the stack and are read by all its blocks.
+/// One tensor a block reads. The name is relative to the block ("qkv.weight"); shared ones belong to the stack and are
+/// read by all its blocks.
 struct ParamInfo {
   std::string name;
   std::vector<int64_t> shape;

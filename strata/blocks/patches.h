@@ -14,9 +14,11 @@ struct PatchConfig {
   int64_t patches() const { return (image_height / patch_height) * (image_width / patch_width); }
 };
 
-/// Cuts images into patches, row by row, and makes each a token; a class token comes first and learned positions are added (Dosovitskiy et al. 2021).
-///   pixels [batch, image_channels, height, width] (pixels left over at the right and bottom are unused) -> x [batch * (1 + patches), channels]
-///   Weights: projection.weight [channels, image_channels, patch_height, patch_width], projection.bias, class_token [channels], positions [1 + patches, channels]
+/// Cuts images into patches, row by row, and makes each a token; a class token comes first and learned positions are
+/// added (Dosovitskiy et al. 2021).
+///   pixels [batch, image_channels, height, width] (pixels left over at the right and bottom are unused) -> x [batch *
+///   (1 + patches), channels] Weights: projection.weight [channels, image_channels, patch_height, patch_width],
+///   projection.bias, class_token [channels], positions [1 + patches, channels]
 class PatchEmbedding final : public Block {
  public:
   explicit PatchEmbedding(const PatchConfig& config);
@@ -31,10 +33,12 @@ class PatchEmbedding final : public Block {
 /// Images as the stream a patch embedding reads: pixels [batch, channels, height, width], one row per image.
 Stream image_stream(Tensor pixels);
 
-/// Class scores from the first token of each sequence: x [rows, channels] -> logits [sequences, classes]. Weights: weight [classes, channels], bias.
+/// Class scores from the first token of each sequence: x [rows, channels] -> logits [sequences, classes]. Weights:
+/// weight [classes, channels], bias.
 class ClassHead final : public Block {
  public:
-  ClassHead(int64_t channels, int64_t classes, double init_std) : channels_(channels), classes_(classes), init_std_(init_std) {}
+  ClassHead(int64_t channels, int64_t classes, double init_std)
+      : channels_(channels), classes_(classes), init_std_(init_std) {}
   BlockSpec spec() const override;
   std::vector<ParamInfo> params() const override;
   Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;

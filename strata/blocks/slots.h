@@ -13,8 +13,9 @@ struct SlotConfig {
 };
 
 /// LayerShuffle-position (arXiv 2407.04513): tells a block in which slot it runs.
-///   x + gelu(linear(layer_norm([x | E[slot]])))   x [rows, channels]; E [slots, slot_channels] belongs to the stack, starts at zero and is read by slot;
-///   norm and linear belong to the block. Weights: norm.*, linear.* [channels, channels + slot_channels], shared slot_table
+///   x + gelu(linear(layer_norm([x | E[slot]])))   x [rows, channels]; E [slots, slot_channels] belongs to the stack,
+///   starts at zero and is read by slot; norm and linear belong to the block. Weights: norm.*, linear.* [channels,
+///   channels + slot_channels], shared slot_table
 class SlotAdapter final : public Block {
  public:
   explicit SlotAdapter(const SlotConfig& config);
@@ -26,8 +27,10 @@ class SlotAdapter final : public Block {
   SlotConfig config_;
 };
 
-/// LayerShuffle-predict (arXiv 2407.04513): from the mean of its output rows a block tells in which slot it ran; adds nothing to the stream.
-///   taps `slot_logits` = linear(layer_norm(mean over rows of a sequence)) [sequences, slots]; not computed when nobody listens. Weights: norm.*, linear.* [slots, channels]
+/// LayerShuffle-predict (arXiv 2407.04513): from the mean of its output rows a block tells in which slot it ran; adds
+/// nothing to the stream.
+///   taps `slot_logits` = linear(layer_norm(mean over rows of a sequence)) [sequences, slots]; not computed when nobody
+///   listens. Weights: norm.*, linear.* [slots, channels]
 class SlotPredictor final : public Block {
  public:
   explicit SlotPredictor(const SlotConfig& config);

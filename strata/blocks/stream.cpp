@@ -4,7 +4,9 @@
 
 namespace strata {
 
-Stream::Stream(std::string name, Tensor value, RowsPtr rows) { tracks.push_back({std::move(name), std::move(value), std::move(rows)}); }
+Stream::Stream(std::string name, Tensor value, RowsPtr rows) {
+  tracks.push_back({std::move(name), std::move(value), std::move(rows)});
+}
 
 const Track* Stream::find(std::string_view name) const {
   for (const auto& track : tracks)
@@ -25,7 +27,9 @@ Stream Stream::with(Tensor value) const {
   return result;
 }
 
-Stream Stream::delta(Tensor value) const { return Stream(tracks[0].name, std::move(value), tracks[0].rows); }
+Stream Stream::delta(Tensor value) const {
+  return Stream(tracks[0].name, std::move(value), tracks[0].rows);
+}
 
 Stream add(const Stream& x, const Stream& delta) {
   Stream result = x;
@@ -35,7 +39,8 @@ Stream add(const Stream& x, const Stream& delta) {
     for (auto& track : result.tracks) {
       if (track.name != change.name) continue;
       if (track.value.sizes() != change.value.sizes())
-        fail("stream: track '", track.name, "' is ", track.value.sizes(), ", but ", change.value.sizes(), " was to be added to it");
+        fail("stream: track '", track.name, "' is ", track.value.sizes(), ", but ", change.value.sizes(),
+             " was to be added to it");
       track.value = track.value + change.value;
       found = true;
     }

@@ -9,12 +9,13 @@
 
 namespace strata {
 
-/// Named intermediates of a pass, kept with their gradients. Only what was asked for is recorded; nothing is computed when nobody asks.
+/// Named intermediates of a pass, kept with their gradients. Only what was asked for is recorded; nothing is computed
+/// when nobody asks.
 ///   embed                          the stream before the first step
 ///   slot.3                         the stream after step 3 (its first track)
-///   slot.3.block.7.mixer           what part `mixer` of block 7 gave back in slot 3 (a block without parts: slot.3.block.7)
-///   slot.3.block.7.mixer.scores    an intermediate the part itself records
-///   norm, head                     after the final norm; what the head gave
+///   slot.3.block.7.mixer           what part `mixer` of block 7 gave back in slot 3 (a block without parts:
+///   slot.3.block.7) slot.3.block.7.mixer.scores    an intermediate the part itself records norm, head after the final
+///   norm; what the head gave
 /// A name ending in * asks for all that begin so; `slot.*.` style patterns match one component per *.
 class Taps {
  public:

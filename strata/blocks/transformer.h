@@ -18,7 +18,7 @@ struct TransformerConfig {
   bool bias = true;  // of every other linear layer
   bool post_norm = false;
   double init_std = 0.02;
-  std::string memory;           // cross-attention to this stream, as part `cross` between mixer and ffn
+  std::string memory;  // cross-attention to this stream, as part `cross` between mixer and ffn
   int64_t memory_channels = 0;
 };
 
@@ -39,7 +39,8 @@ void fields(TransformerConfig& config, Visit&& visit) {
   visit("memory_channels", config.memory_channels);
 }
 
-/// The parts of a transformer block: `mixer` (attention), `cross` where there is a memory, `ffn` (MLP), each behind its norm or, post-norm, before it.
+/// The parts of a transformer block: `mixer` (attention), `cross` where there is a memory, `ffn` (MLP), each behind its
+/// norm or, post-norm, before it.
 std::vector<Part> transformer_parts(const TransformerConfig& config);
 BlockPtr transformer_block(const TransformerConfig& config);
 

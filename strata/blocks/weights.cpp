@@ -94,17 +94,21 @@ const LowRank* Weights::low_rank(const std::string& full) const {
 
 Tensor Weights::operator[](std::string_view name) const {
   const std::string full = prefix_ + std::string(name);
-  if (low_rank(full)) fail("weights: '", full, "' has a low-rank change, which only linear layers can apply; its block reads it whole");
+  if (low_rank(full))
+    fail("weights: '", full, "' has a low-rank change, which only linear layers can apply; its block reads it whole");
   return resolve(full);
 }
 
 bool Weights::has(std::string_view name) const {
   const std::string full = prefix_ + std::string(name);
-  return catalogue_->find(full) ||
-         std::any_of(overlays_.begin(), overlays_.end(), [&full](const Overlay* overlay) { return overlay->replace.count(full) > 0; });
+  return catalogue_->find(full) || std::any_of(overlays_.begin(), overlays_.end(), [&full](const Overlay* overlay) {
+           return overlay->replace.count(full) > 0;
+         });
 }
 
-Tensor Weights::shared(std::string_view name) const { return resolve(std::string(kShared) + std::string(name)); }
+Tensor Weights::shared(std::string_view name) const {
+  return resolve(std::string(kShared) + std::string(name));
+}
 
 Weights Weights::child(std::string_view name) const {
   Weights result = *this;
@@ -113,7 +117,9 @@ Weights Weights::child(std::string_view name) const {
   return result;
 }
 
-Tensor Weights::linear(const Tensor& x, std::string_view name) const { return linear(x, name, {}, {}); }
+Tensor Weights::linear(const Tensor& x, std::string_view name) const {
+  return linear(x, name, {}, {});
+}
 
 Tensor Weights::linear(const Tensor& x, std::string_view name, const Tensor& out, const Tensor& in) const {
   const std::string full = prefix_ + std::string(name) + ".weight";
@@ -132,12 +138,14 @@ Tensor Weights::linear(const Tensor& x, std::string_view name, const Tensor& out
     const Tensor a = in.defined() ? change->a.index_select(-1, in) : change->a;
     const Tensor b = out.defined() ? change->b.index_select(-2, out) : change->b;
     if (!change->choice.defined()) return y + change->scale * at::linear(at::linear(x, a), b);
-    const Tensor inner = at::bmm(a.index_select(0, change->choice), x.unsqueeze(2));                    // rows in -> rows rank 1
+    const Tensor inner = at::bmm(a.index_select(0, change->choice), x.unsqueeze(2));  // rows in -> rows rank 1
     return y + change->scale * at::bmm(b.index_select(0, change->choice), inner).squeeze(2);
   }
   return y;
 }
 
-Tensor Weights::gather(std::string_view name, const Tensor& index) const { return at::embedding((*this)[name], index); }
+Tensor Weights::gather(std::string_view name, const Tensor& index) const {
+  return at::embedding((*this)[name], index);
+}
 
 }  // namespace strata

@@ -41,15 +41,16 @@ class Catalogue {
 /// A fresh tensor for a parameter; depends on the stream alone, not on threads or on other parameters.
 Tensor initial_value(const ParamInfo& info, Random random);
 
-/// scale * b a: what LoRA adds to a weight [out, in]. One pair for all rows (a [rank, in], b [out, rank]), or one of several for each row
-/// (a [n, rank, in], b [n, out, rank], choice [rows] int64).
+/// scale * b a: what LoRA adds to a weight [out, in]. One pair for all rows (a [rank, in], b [out, rank]), or one of
+/// several for each row (a [n, rank, in], b [n, out, rank], choice [rows] int64).
 struct LowRank {
   Tensor a, b;
   double scale = 1;
   Tensor choice;
 };
 
-/// Changes to named weights for one pass: EMA, LoRA, a merge source, a network's output, a step of meta-learning. Gradients flow into what it holds.
+/// Changes to named weights for one pass: EMA, LoRA, a merge source, a network's output, a step of meta-learning.
+/// Gradients flow into what it holds.
 struct Overlay {
   std::map<std::string, Tensor, std::less<>> replace;
   std::map<std::string, Tensor, std::less<>> add;
@@ -62,7 +63,8 @@ class Weights {
   Weights(const Catalogue& catalogue, std::string prefix, std::span<const Overlay* const> overlays = {})
       : catalogue_(&catalogue), prefix_(std::move(prefix)), overlays_(overlays) {}
 
-  /// The weight with replacements and additions applied. Throws when there is none of that name, or when a low-rank change was asked for (linear() applies those).
+  /// The weight with replacements and additions applied. Throws when there is none of that name, or when a low-rank
+  /// change was asked for (linear() applies those).
   Tensor operator[](std::string_view name) const;
   bool has(std::string_view name) const;
   /// A weight of the whole stack, the same for all its blocks.
@@ -70,7 +72,8 @@ class Weights {
   /// The same weights one level down: child("ffn")["up.weight"] is "<prefix>ffn.up.weight".
   Weights child(std::string_view name) const;
 
-  /// x [rows, in] -> x W^T + b [rows, out], reading name.weight [out, in] and, where it exists, name.bias [out]; low-rank changes included.
+  /// x [rows, in] -> x W^T + b [rows, out], reading name.weight [out, in] and, where it exists, name.bias [out];
+  /// low-rank changes included.
   Tensor linear(const Tensor& x, std::string_view name) const;
   /// The same with some output rows (`out`) or input columns (`in`) of W alone; undefined means all.
   Tensor linear(const Tensor& x, std::string_view name, const Tensor& out, const Tensor& in) const;

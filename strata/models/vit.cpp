@@ -18,9 +18,9 @@ struct Size {
 
 // Ti and S: Touvron et al. 2021 (DeiT); M: Beyer et al. 2022 (big_vision); B: Dosovitskiy et al. 2021.
 constexpr std::array kSizes{
-    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10},           Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
-    Size{"S/16", 224, 3, 16, 384, 12, 6, 1536, 1000},      Size{"M/16", 224, 3, 16, 512, 12, 8, 2048, 1000},
-    Size{"B/32", 224, 3, 32, 768, 12, 12, 3072, 1000},     Size{"B/16", 224, 3, 16, 768, 12, 12, 3072, 1000},
+    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10},       Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
+    Size{"S/16", 224, 3, 16, 384, 12, 6, 1536, 1000},  Size{"M/16", 224, 3, 16, 512, 12, 8, 2048, 1000},
+    Size{"B/32", 224, 3, 32, 768, 12, 12, 3072, 1000}, Size{"B/16", 224, 3, 16, 768, 12, 12, 3072, 1000},
 };
 
 }  // namespace
@@ -54,7 +54,8 @@ Stack make_vit(const VitConfig& config, Random random) {
   if (config.slots != "none" && config.slots != "position" && config.slots != "predict")
     fail("vit: slots must be none, position or predict, got '", config.slots, "'");
   if (config.depth < 0 || config.depth > kMaxBlockIndex || config.classes < 1)
-    fail("vit: expected a depth from 0 to ", kMaxBlockIndex, " and at least one class, got depth ", config.depth, " and ", config.classes, " classes");
+    fail("vit: expected a depth from 0 to ", kMaxBlockIndex, " and at least one class, got depth ", config.depth,
+         " and ", config.classes, " classes");
   const SlotConfig slots{.channels = config.channels,
                          .slots = config.slot_count > 0 ? config.slot_count : std::max<int64_t>(config.depth, 1),
                          .norm_eps = config.norm_eps,

@@ -8,7 +8,8 @@
 
 namespace strata {
 
-/// Vision transformer (Dosovitskiy et al. 2021): pre-norm blocks over image patches and a class token, learned positions, linear head on the class token.
+/// Vision transformer (Dosovitskiy et al. 2021): pre-norm blocks over image patches and a class token, learned
+/// positions, linear head on the class token.
 struct VitConfig {
   int64_t image_height = 224, image_width = 224, image_channels = 3;
   int64_t patch_height = 16, patch_width = 16;
@@ -40,8 +41,8 @@ void fields(VitConfig& config, Visit&& visit) {
   visit("slot_count", config.slot_count);
 }
 
-/// Published and in-house sizes by name: "fashion" (28 x 28, patches of 7, 6 blocks of 48 channels), "Ti/16", "S/16", "M/16", "B/16", "B/32" (224 x 224).
-/// Throws Error listing the known names.
+/// Published and in-house sizes by name: "fashion" (28 x 28, patches of 7, 6 blocks of 48 channels), "Ti/16", "S/16",
+/// "M/16", "B/16", "B/32" (224 x 224). Throws Error listing the known names.
 VitConfig vit_size(std::string_view name);
 std::vector<std::string> vit_sizes();
 

@@ -2,7 +2,9 @@
 
 namespace strata::ops {
 
-at::Tensor gelu(const at::Tensor& x) { return at::gelu(x); }
+at::Tensor gelu(const at::Tensor& x) {
+  return at::gelu(x);
+}
 
 at::Tensor swiglu(const at::Tensor& x) {
   const auto halves = x.chunk(2, -1);

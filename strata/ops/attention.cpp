@@ -28,17 +28,20 @@ at::Tensor split_heads(const at::Tensor& x, int64_t batch, int64_t length, int64
 
 }  // namespace
 
-at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, const Rows& query_rows, const Rows& key_rows, bool causal,
-                     at::Tensor* scores) {
-  if (heads < 1 || q.dim() != 2 || q.size(0) != query_rows.count || k.size(0) != key_rows.count || k.sizes() != v.sizes() || q.size(1) % heads != 0 ||
-      q.size(1) != k.size(1) || query_rows.sequences != key_rows.sequences)
-    fail("attention: expected q [", query_rows.count, ", heads * head_dim] and k, v [", key_rows.count, ", same] with ", heads, " heads, got q ", q.sizes(),
-         ", k ", k.sizes(), ", v ", v.sizes(), " in ", query_rows.sequences, " and ", key_rows.sequences, " sequences");
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
+                     const Rows& query_rows, const Rows& key_rows, bool causal, at::Tensor* scores) {
+  if (heads < 1 || q.dim() != 2 || q.size(0) != query_rows.count || k.size(0) != key_rows.count ||
+      k.sizes() != v.sizes() || q.size(1) % heads != 0 || q.size(1) != k.size(1) ||
+      query_rows.sequences != key_rows.sequences)
+    fail("attention: expected q [", query_rows.count, ", heads * head_dim] and k, v [", key_rows.count, ", same] with ",
+         heads, " heads, got q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " in ", query_rows.sequences,
+         " and ", key_rows.sequences, " sequences");
   const int64_t sequences = query_rows.sequences;
   if (q.size(0) == 0) return at::zeros_like(q);
   if (!query_rows.ragged() && !key_rows.ragged()) {
-    const auto y = attend(split_heads(q, sequences, query_rows.length, heads), split_heads(k, sequences, key_rows.length, heads),
-                          split_heads(v, sequences, key_rows.length, heads), causal, scores);
+    const auto y =
+        attend(split_heads(q, sequences, query_rows.length, heads), split_heads(k, sequences, key_rows.length, heads),
+               split_heads(v, sequences, key_rows.length, heads), causal, scores);
     if (scores) *scores = scores->flatten();
     return y.transpose(1, 2).reshape(q.sizes());  // b h t d -> (b t) (h d)
   }
@@ -48,8 +51,10 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     const int64_t key_begin = key_rows.begin(s), key_end = key_rows.begin(s + 1);
     if (queries.size(0) == 0) continue;
     at::Tensor piece_weights;
-    const auto y = attend(split_heads(queries, 1, queries.size(0), heads), split_heads(k.slice(0, key_begin, key_end), 1, key_end - key_begin, heads),
-                          split_heads(v.slice(0, key_begin, key_end), 1, key_end - key_begin, heads), causal, scores ? &piece_weights : nullptr);
+    const auto y = attend(split_heads(queries, 1, queries.size(0), heads),
+                          split_heads(k.slice(0, key_begin, key_end), 1, key_end - key_begin, heads),
+                          split_heads(v.slice(0, key_begin, key_end), 1, key_end - key_begin, heads), causal,
+                          scores ? &piece_weights : nullptr);
     pieces.push_back(y.transpose(1, 2).reshape(queries.sizes()));
     if (scores) weights.push_back(piece_weights.flatten());
   }

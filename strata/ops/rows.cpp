@@ -4,7 +4,9 @@
 
 namespace strata {
 
-int64_t Rows::begin(int64_t s) const { return ragged() ? offsets.const_data_ptr<int64_t>()[s] : s * length; }
+int64_t Rows::begin(int64_t s) const {
+  return ragged() ? offsets.const_data_ptr<int64_t>()[s] : s * length;
+}
 
 Tensor Rows::sequence_of_row() const {
   if (!ragged()) return at::arange(sequences, at::kLong).repeat_interleave(length);
@@ -37,7 +39,8 @@ RowsPtr Rows::subset(const Tensor& chosen) const {
 }
 
 RowsPtr equal_rows(int64_t sequences, int64_t length) {
-  if (sequences < 0 || length < 1) fail("rows: expected at least one row in each sequence, got ", sequences, " sequences of ", length);
+  if (sequences < 0 || length < 1)
+    fail("rows: expected at least one row in each sequence, got ", sequences, " sequences of ", length);
   auto rows = std::make_shared<Rows>();
   rows->count = sequences * length;
   rows->sequences = sequences;

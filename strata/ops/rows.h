@@ -10,13 +10,15 @@ namespace strata {
 
 using at::Tensor;
 
-/// How the rows of a track form sequences (documents, images, graphs). Immutable and shared by the tracks that have the same rows.
+/// How the rows of a track form sequences (documents, images, graphs). Immutable and shared by the tracks that have the
+/// same rows.
 struct Rows {
   int64_t count = 0;      // rows in all
   int64_t sequences = 0;  // sequences, images, documents or graphs
   int64_t length = 0;     // > 0: every sequence has this many rows; 0: ragged, see offsets
-  Tensor offsets;         // [sequences + 1] int64 on the CPU: sequence s owns rows offsets[s] .. offsets[s + 1] - 1; undefined when length > 0
-  Tensor positions;       // [rows] int64: place of a row in its sequence; undefined: counted from 0
+  Tensor offsets;  // [sequences + 1] int64 on the CPU: sequence s owns rows offsets[s] .. offsets[s + 1] - 1; undefined
+                   // when length > 0
+  Tensor positions;  // [rows] int64: place of a row in its sequence; undefined: counted from 0
 
   bool ragged() const { return length == 0; }
   /// First row of sequence s (s = sequences gives the number of rows).

@@ -9,7 +9,7 @@ namespace {
 struct Choice {
   Tensor index;  // [live rows] int64
   RowsPtr rows;
-  Tensor factor;  // [live rows, 1] or undefined
+  Tensor factor;     // [live rows, 1] or undefined
   Tensor sequences;  // [live sequences] int64 where whole sequences were chosen
 };
 
@@ -23,17 +23,21 @@ Choice choose(const Track& track, const Live& live) {
     choice.sequences = keep.nonzero().flatten();
     choice.index = rows.rows_of(choice.sequences);
     choice.rows = rows.subset(choice.sequences);
-    if (live.factor.defined()) choice.factor = live.factor.index_select(0, rows.sequence_of_row().index_select(0, choice.index).to(live.factor.device()));
+    if (live.factor.defined())
+      choice.factor =
+          live.factor.index_select(0, rows.sequence_of_row().index_select(0, choice.index).to(live.factor.device()));
   } else if (keep.numel() == rows.count) {
     choice.index = keep.nonzero().flatten();
     const auto counts = at::zeros({rows.sequences}, at::kLong).index_add(0, rows.sequence_of_row(), keep.to(at::kLong));
     std::vector<int64_t> lengths(counts.const_data_ptr<int64_t>(), counts.const_data_ptr<int64_t>() + counts.numel());
     auto layout = std::make_shared<Rows>(*ragged_rows(lengths));
-    if (rows.positions.defined()) layout->positions = rows.positions.index_select(0, choice.index.to(rows.positions.device()));
+    if (rows.positions.defined())
+      layout->positions = rows.positions.index_select(0, choice.index.to(rows.positions.device()));
     choice.rows = layout;
     if (live.factor.defined()) choice.factor = live.factor.index_select(0, choice.index.to(live.factor.device()));
   } else {
-    fail("live rows: expected one flag for each of ", rows.sequences, " sequences or ", rows.count, " rows of track '", track.name, "', got ", keep.numel());
+    fail("live rows: expected one flag for each of ", rows.sequences, " sequences or ", rows.count, " rows of track '",
+         track.name, "', got ", keep.numel());
   }
   choice.index = choice.index.to(track.value.device());
   if (choice.factor.defined()) choice.factor = choice.factor.to(track.value.options()).reshape({-1, 1});
@@ -50,8 +54,10 @@ Tensor like_rows(const Tensor& column, const Tensor& value) {  // [n, 1] -> [n, 
 
 Stream run_live(const Block& block, const Weights& weights, const Stream& x, Pass& pass, const Live& live) {
   const auto kind = block.spec().kind;
-  if (kind == BlockSpec::Kind::changes_rows) fail(pass.place.name, ": a block that changes rows must run on all of them");
-  if (pass.cache) fail(pass.place.name, ": a cache and live rows cannot be combined; the cache would miss the rows that wait");
+  if (kind == BlockSpec::Kind::changes_rows)
+    fail(pass.place.name, ": a block that changes rows must run on all of them");
+  if (pass.cache)
+    fail(pass.place.name, ": a cache and live rows cannot be combined; the cache would miss the rows that wait");
   c10::SmallVector<Choice, 2> choices;
   for (const auto& track : x.tracks) choices.push_back(choose(track, live));
 
@@ -70,19 +76,27 @@ Stream run_live(const Block& block, const Weights& weights, const Stream& x, Pas
       auto value = pass.given.values.at(need.name);
       if (need.per_sequence) {
         if (!choices[0].sequences.defined())
-          fail(pass.place.name, ": '", need.name, "' belongs to whole sequences, so rows inside a sequence cannot run without the others");
+          fail(pass.place.name, ": '", need.name,
+               "' belongs to whole sequences, so rows inside a sequence cannot run without the others");
         if (auto* tensor = std::get_if<Tensor>(&value)) {
           *tensor = tensor->index_select(0, choices[0].sequences.to(tensor->device()));
         } else {
           for (auto& track : std::get<Stream>(value).tracks) {
-            track.value = track.value.index_select(0, track.rows->rows_of(choices[0].sequences).to(track.value.device()));
+            track.value =
+                track.value.index_select(0, track.rows->rows_of(choices[0].sequences).to(track.value.device()));
             track.rows = track.rows->subset(choices[0].sequences);
           }
         }
       }
       chosen.values.emplace(need.name, std::move(value));
     }
-    Pass inner{.given = chosen, .place = pass.place, .keep = pass.keep, .cache = nullptr, .taps = pass.taps, .random = pass.random, .training = pass.training};
+    Pass inner{.given = chosen,
+               .place = pass.place,
+               .keep = pass.keep,
+               .cache = nullptr,
+               .taps = pass.taps,
+               .random = pass.random,
+               .training = pass.training};
     result = block.forward(weights, part, inner);
   }
 

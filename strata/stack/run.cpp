@@ -30,18 +30,24 @@ void Runner::check(const Route& route, int64_t sequences) const {
     for (const auto& [name, source] : *options_.sources) chains.emplace(name, source->chain);
   validate(route, stack_.chain, chains);
   if (!options_.live.empty() && options_.live.size() != route.steps.size())
-    fail("live rows: expected them for each of ", route.steps.size(), " steps of the route, got ", options_.live.size());
+    fail("live rows: expected them for each of ", route.steps.size(), " steps of the route, got ",
+         options_.live.size());
   const Given& given = options_.given ? *options_.given : nothing_;
   for (const auto& step : route.steps)
     for (const auto& call : step) {
       const Stack& owner = call.source.empty() ? stack_ : *options_.sources->find(call.source)->second;
-      for (const auto& need : owner.blocks[call.block]->needs()) check_given(given, need, "block " + std::to_string(call.block), sequences);
+      for (const auto& need : owner.blocks[call.block]->needs())
+        check_given(given, need, "block " + std::to_string(call.block), sequences);
     }
 }
 
 Stream Runner::embed(const Stream& input) const {
   if (!stack_.embed) return input;
-  Pass pass{.given = options_.given ? *options_.given : nothing_, .place = {.name = "embed"}, .taps = options_.taps, .random = options_.random, .training = options_.training};
+  Pass pass{.given = options_.given ? *options_.given : nothing_,
+            .place = {.name = "embed"},
+            .taps = options_.taps,
+            .random = options_.random,
+            .training = options_.training};
   Stream x = stack_.embed->forward(Weights(stack_.weights, "embed.", options_.overlays), input, pass);
   if (options_.taps) options_.taps->record("embed", x.x());
   return x;
@@ -51,18 +57,25 @@ Runner::Site Runner::site(const Call& call, Progress& progress, const Step& step
   const Stack& owner = call.source.empty() ? stack_ : *options_.sources->find(call.source)->second;
   const Block& block = *owner.blocks[call.block];
   // Overlays hold the opened stack's names, so blocks of other sources never see them.
-  Site site{owner, block,
+  Site site{owner,
+            block,
             Weights(owner.weights, "blocks." + std::to_string(call.block) + ".",
-                    call.source.empty() ? std::span<const Overlay* const>(options_.overlays) : std::span<const Overlay* const>()),
-            options_.live.empty() ? nullptr : &options_.live[progress.slot], {}, {}};
+                    call.source.empty() ? std::span<const Overlay* const>(options_.overlays)
+                                        : std::span<const Overlay* const>()),
+            options_.live.empty() ? nullptr : &options_.live[progress.slot],
+            {},
+            {}};
   for (const auto& limit : call.limits) {
     if (!limit.exact()) fail("route step ", progress.slot + 1, ": '", limit.selector, "' was not resolved to a set");
     const Tensor members = at::tensor(std::vector<int64_t>(limit.members.begin(), limit.members.end()), at::kLong);
-    (limit.kind == Limit::Kind::heads ? site.keep.heads : limit.kind == Limit::Kind::neurons ? site.keep.neurons : site.keep.inputs) = members;
+    (limit.kind == Limit::Kind::heads     ? site.keep.heads
+     : limit.kind == Limit::Kind::neurons ? site.keep.neurons
+                                          : site.keep.inputs) = members;
   }
   std::string name;
   if (options_.taps) {
-    name = "slot." + std::to_string(progress.slot) + ".block." + (call.source.empty() ? "" : call.source + ":") + std::to_string(call.block);
+    name = "slot." + std::to_string(progress.slot) + ".block." + (call.source.empty() ? "" : call.source + ":") +
+           std::to_string(call.block);
     int copies = 1;  // 4+4 is two calls of one slot
     for (size_t i = 0; i < index; ++i) copies += step[i] == call;
     if (copies > 1) name += "#" + std::to_string(copies);
@@ -70,15 +83,21 @@ Runner::Site Runner::site(const Call& call, Progress& progress, const Step& step
   const auto add_leaf = [&](const Block& leaf, std::string_view part) {
     const std::string key = call.source + ":" + std::to_string(call.block) + "." + std::string(part);
     const int64_t occurrence = progress.occurrences[key]++;
-    Site::Leaf entry{&leaf, part.empty() ? site.weights : site.weights.child(part), {progress.slot, call.block, occurrence, name}, nullptr,
+    Site::Leaf entry{&leaf,
+                     part.empty() ? site.weights : site.weights.child(part),
+                     {progress.slot, call.block, occurrence, name},
+                     nullptr,
                      options_.random.fork(progress.slot).fork(index).fork(site.leaves.size())};
     if (!part.empty() && options_.taps) entry.place.name += "." + std::string(part);
     if (options_.caches) {
-      // The identity of a cache: everything executed before this step, the step itself, which of its calls and which part.
-      const std::string prefix = progress.prefix + (progress.prefix.empty() ? "" : ",") + print_step(step) + "#" + std::to_string(index) + "." + std::string(part);
+      // The identity of a cache: everything executed before this step, the step itself, which of its calls and which
+      // part.
+      const std::string prefix = progress.prefix + (progress.prefix.empty() ? "" : ",") + print_step(step) + "#" +
+                                 std::to_string(index) + "." + std::string(part);
       entry.cache = options_.caches->find(prefix);
       if (!entry.cache) {
-        if (auto fresh = leaf.make_cache(entry.weights, 0)) entry.cache = options_.caches->insert(prefix, std::move(fresh));
+        if (auto fresh = leaf.make_cache(entry.weights, 0))
+          entry.cache = options_.caches->insert(prefix, std::move(fresh));
       }
     }
     site.leaves.push_back(std::move(entry));
@@ -95,9 +114,15 @@ Runner::Site Runner::site(const Call& call, Progress& progress, const Step& step
 Stream Runner::call(const Site& site, const Stream& start, bool deltas_only) const {
   Stream x = start, total;
   for (const auto& leaf : site.leaves) {
-    Pass pass{.given = options_.given ? *options_.given : nothing_, .place = leaf.place, .keep = site.keep, .cache = leaf.cache, .taps = options_.taps,
-              .random = leaf.random, .training = options_.training};
-    Stream out = site.live ? run_live(*leaf.block, leaf.weights, x, pass, *site.live) : leaf.block->forward(leaf.weights, x, pass);
+    Pass pass{.given = options_.given ? *options_.given : nothing_,
+              .place = leaf.place,
+              .keep = site.keep,
+              .cache = leaf.cache,
+              .taps = options_.taps,
+              .random = leaf.random,
+              .training = options_.training};
+    Stream out = site.live ? run_live(*leaf.block, leaf.weights, x, pass, *site.live)
+                           : leaf.block->forward(leaf.weights, x, pass);
     if (options_.taps && !out.tracks.empty() && out.x().defined()) options_.taps->record(leaf.place.name, out.x());
     switch (leaf.block->spec().kind) {
       case BlockSpec::Kind::adds:
@@ -142,7 +167,11 @@ Stream Runner::step(const Step& step, const Stream& x, Progress& progress) const
 
 Stream Runner::head(const Stream& x) const {
   Stream result = x;
-  Pass pass{.given = options_.given ? *options_.given : nothing_, .place = {.name = "norm"}, .taps = options_.taps, .random = options_.random, .training = options_.training};
+  Pass pass{.given = options_.given ? *options_.given : nothing_,
+            .place = {.name = "norm"},
+            .taps = options_.taps,
+            .random = options_.random,
+            .training = options_.training};
   if (stack_.norm) {
     result = stack_.norm->forward(Weights(stack_.weights, "norm.", options_.overlays), result, pass);
     if (options_.taps) options_.taps->record("norm", result.x());

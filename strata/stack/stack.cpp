@@ -7,7 +7,8 @@ namespace strata {
 std::vector<ParamInfo> params_of(const Stack& stack) {
   std::vector<ParamInfo> all;
   if (stack.embed) append(all, prefixed("embed", stack.embed->params()));
-  for (size_t i = 0; i < stack.blocks.size(); ++i) append(all, prefixed("blocks." + std::to_string(i), stack.blocks[i]->params()));
+  for (size_t i = 0; i < stack.blocks.size(); ++i)
+    append(all, prefixed("blocks." + std::to_string(i), stack.blocks[i]->params()));
   if (stack.norm) append(all, prefixed("norm", stack.norm->params()));
   if (stack.head) append(all, prefixed("head", stack.head->params()));
   std::vector<ParamInfo> result;
@@ -16,8 +17,8 @@ std::vector<ParamInfo> params_of(const Stack& stack) {
     if (param.shared) {
       const auto [known, fresh] = shared.emplace(param.name, param.shape);
       if (known->second != param.shape)
-        fail("stack '", stack.name, "': blocks disagree about the shared weight '", param.name, "': ", at::IntArrayRef(known->second), " and ",
-             at::IntArrayRef(param.shape));
+        fail("stack '", stack.name, "': blocks disagree about the shared weight '", param.name,
+             "': ", at::IntArrayRef(known->second), " and ", at::IntArrayRef(param.shape));
       if (!fresh) continue;
       param.name = "shared." + param.name;
     }
@@ -26,14 +27,20 @@ std::vector<ParamInfo> params_of(const Stack& stack) {
   return result;
 }
 
-Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head, Random random) {
-  Stack stack{.name = std::move(name), .embed = std::move(embed), .blocks = std::move(blocks), .norm = std::move(norm), .head = std::move(head)};
+Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head,
+                 Random random) {
+  Stack stack{.name = std::move(name),
+              .embed = std::move(embed),
+              .blocks = std::move(blocks),
+              .norm = std::move(norm),
+              .head = std::move(head)};
   stack.chain.stack = stack.name;
   if (stack.embed) stack.chain.embed_out = stack.embed->spec().out;
   for (const auto& block : stack.blocks) stack.chain.blocks.push_back(block->spec());
   if (const BlockPtr& reader = stack.norm ? stack.norm : stack.head) stack.chain.head_in = reader->spec().in;
   for (const auto& param : params_of(stack)) {
-    uint64_t hash = 0xcbf29ce484222325;  // FNV-1a of the name: a parameter's start depends on its name, not on its neighbours
+    uint64_t hash =
+        0xcbf29ce484222325;  // FNV-1a of the name: a parameter's start depends on its name, not on its neighbours
     for (const char c : param.name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
     stack.weights.insert({param.name, initial_value(param, random.fork(hash)), param.decay, param.trained});
   }

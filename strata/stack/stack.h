@@ -9,7 +9,8 @@
 
 namespace strata {
 
-/// embed -> blocks -> norm -> head over one residual stream, and the weights they read. Which blocks run, and in which order, a route says.
+/// embed -> blocks -> norm -> head over one residual stream, and the weights they read. Which blocks run, and in which
+/// order, a route says.
 struct Stack {
   std::string name;
   BlockPtr embed;
@@ -22,8 +23,10 @@ struct Stack {
   int64_t depth() const { return static_cast<int64_t>(blocks.size()); }
 };
 
-/// Wires a stack and gives it fresh weights drawn from `random`: embed.*, blocks.N.*, norm.*, head.*, shared.*. Throws when two blocks disagree about a shared weight.
-Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head, Random random);
+/// Wires a stack and gives it fresh weights drawn from `random`: embed.*, blocks.N.*, norm.*, head.*, shared.*. Throws
+/// when two blocks disagree about a shared weight.
+Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head,
+                 Random random);
 
 /// All parameters of a stack under their full names.
 std::vector<ParamInfo> params_of(const Stack& stack);

@@ -40,7 +40,7 @@ TEST(Gelu, MatchesDefinitionOnAFineGrid) {
 TEST(Gelu, BiasAndItsGradientForEveryTail) {
   for_each_level([] {
     for (const int64_t channels : kTailSizes)
-      for (const int64_t rows : {0, 1, 6, 531}) {
+      for (const int64_t rows : {0, 1, 6, 41}) {
         SCOPED_TRACE(testing::Message() << rows << "x" << channels);
         const Floats x = normals(1, rows * channels, 2);
         const Floats bias = normals(2, channels);
@@ -136,7 +136,7 @@ TEST(Swiglu, ExtremeGates) {
 TEST(BiasGrad, SumsColumnsReproducibly) {
   for_each_level([] {
     for (const int64_t channels : kTailSizes)
-      for (const int64_t rows : {0, 1, 13, 1029}) {
+      for (const int64_t rows : {0, 1, 13, 300}) {
         const Floats x = normals(1, rows * channels);
         Floats out(channels, 7.0F);
         Floats again(channels);

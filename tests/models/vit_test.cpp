@@ -18,7 +18,8 @@ TEST(Vit, ParameterCountsOfPublishedSizes) {
   EXPECT_EQ(make_vit(config, Random(1)).weights.parameters() - plain.weights.parameters(),
             32 * slots + slots * (2 * (d + 32) + (d + 32) * d + d));
   config.slots = "predict";
-  EXPECT_EQ(make_vit(config, Random(1)).weights.parameters() - plain.weights.parameters(), slots * (2 * d + d * slots + slots));
+  EXPECT_EQ(make_vit(config, Random(1)).weights.parameters() - plain.weights.parameters(),
+            slots * (2 * d + d * slots + slots));
 }
 
 TEST(Vit, RunsARoute) {

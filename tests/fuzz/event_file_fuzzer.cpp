@@ -1,0 +1,36 @@
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "strata/formats/event_file.h"
+
+namespace {
+
+// A record whose checksums are right: without it almost no mutated input would reach the parser of messages.
+std::string sealed(std::string_view message) {
+  const auto number = [](auto value) { return std::string(reinterpret_cast<const char*>(&value), sizeof value); };
+  const std::string length = number(uint64_t{message.size()});
+  return length + number(strata::masked_crc32c(length)) + std::string(message) + number(strata::masked_crc32c(message));
+}
+
+void read_and_check(std::string_view bytes) {
+  const strata::EventLog log = strata::read_events(std::as_bytes(std::span(bytes)));
+  if (log.good_bytes > bytes.size() || log.problem.empty() != (log.good_bytes == bytes.size())) std::abort();
+  for (const strata::Event& event : log.events) {
+    const std::string record = strata::encode_event(event);
+    const strata::EventLog again = strata::read_events(std::as_bytes(std::span(record)));
+    if (again.events.size() != 1 || strata::encode_event(again.events[0]) != record) std::abort();
+  }
+}
+
+}  // namespace
+
+// Any bytes give whole records up to a problem, and what was read is written and read again the same.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  read_and_check(bytes);
+  read_and_check(sealed(bytes));
+  return 0;
+}
