@@ -12,6 +12,7 @@
 #include "strata/base/child.h"
 #include "strata/base/error.h"
 #include "strata/base/process.h"
+#include "strata/base/progress.h"
 #include "strata/base/text_table.h"
 #include "strata/kernels/isa.h"
 
@@ -73,7 +74,7 @@ void look_at_processor(Report& report) {
   const CpuFeatures& cpu = cpu_features();
   report.found("processor", cpu.model.empty() ? cpu.vendor : cpu.model, features_of(cpu));
   const auto size = [](int64_t bytes) {
-    return bytes > 0 ? readable_bytes(static_cast<double>(bytes)) : std::string("unknown");
+    return bytes > 0 ? bytes_text(static_cast<double>(bytes)) : std::string("unknown");
   };
   report.found("caches", size(cpu.l1d_bytes) + " / " + size(cpu.l2_bytes) + " / " + size(cpu.l3_bytes),
                "level 1 data, level 2, level 3");
@@ -86,7 +87,7 @@ void look_at_processor(Report& report) {
 
 void look_at_memory(Report& report) {
   const int64_t free = memory_available();
-  report.found("memory", free > 0 ? readable_bytes(static_cast<double>(free)) : "unknown",
+  report.found("memory", free > 0 ? bytes_text(static_cast<double>(free)) : "unknown",
                "free without swapping, limits of control groups included");
   if (free > 0 && free < 2'000'000'000)
     report.warn("less than 2 GB of memory are free: building and training will be slow or fail");

@@ -7,6 +7,7 @@
 #include "apps/strata/verbs.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/base/progress.h"
 #include "strata/base/text_table.h"
 #include "strata/formats/safetensors.h"
 
@@ -82,12 +83,12 @@ void print_values(const std::string& title, const Json& values) {
 
 void print_file(const Json& file) {
   std::cout << file["file"].get<std::string>() << ": " << file["tensors"] << " tensors, " << file["numbers"]
-            << " numbers, " << readable_bytes(file["bytes"].get<double>()) << "\n";
+            << " numbers, " << bytes_text(file["bytes"].get<double>()) << "\n";
   if (file.contains("metadata")) print_values("metadata", file["metadata"]);
   std::vector<std::vector<std::string>> rows;
   for (const auto& tensor : file["table"])
     rows.push_back({"  " + tensor["name"].get<std::string>(), tensor["type"].get<std::string>(), tensor["shape"].dump(),
-                    readable_bytes(tensor["bytes"].get<double>())});
+                    bytes_text(tensor["bytes"].get<double>())});
   std::cout << text_table({"  tensor", "type", "shape", "size"}, rows);
   const size_t left = file["tensors"].get<size_t>() - rows.size();
   if (left > 0) std::cout << "  and " << left << " more (--all shows them)\n";

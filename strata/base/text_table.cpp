@@ -1,9 +1,6 @@
 #include "strata/base/text_table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 namespace strata {
@@ -55,17 +52,6 @@ std::string text_table(const std::vector<std::string>& heading, const std::vecto
   if (!heading.empty()) print(heading);
   for (const auto& row : rows) print(row);
   return text;
-}
-
-std::string readable_bytes(double bytes) {
-  constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};
-  size_t unit = 0;
-  while (bytes >= 999.5 && unit + 1 < kUnits.size()) {
-    bytes /= 1000;
-    ++unit;
-  }
-  if (unit == 0) return fmt::format("{:.0f} B", bytes);
-  return fmt::format("{:.{}f} {}", bytes, bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2, kUnits[unit]);
 }
 
 }  // namespace strata

@@ -10,7 +10,4 @@ namespace strata {
 /// empty when there is none. Control characters print as question marks.
 std::string text_table(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows);
 
-/// "1.2 GB", "340 kB", "17 B": powers of ten, three digits.
-std::string readable_bytes(double bytes);
-
 }  // namespace strata
