@@ -1,5 +1,6 @@
 #include "strata/train/loop.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "strata/base/config.h"
 #include "strata/route/sampler.h"
 #include "strata/stack/run.h"
 
