@@ -92,7 +92,9 @@ void describe(CLI::App& app, Options& o) {
   };
 
   auto* train = add("train", "Train or fine-tune by a recipe; after a kill it resumes where it stopped, bit for bit");
-  train->add_option("RECIPE", o.train.recipe, "a TOML file, or the name of one that comes with Strata (strata recipes)")
+  train
+      ->add_option("RECIPE", o.train.recipe,
+                   "a recipe or suite: a TOML file, or the name of one that comes with Strata (strata recipes)")
       ->required()
       ->type_name("RECIPE");
   train->add_option("--set", o.train.set, "change a value of the recipe: --set train.steps=200")
@@ -100,10 +102,11 @@ void describe(CLI::App& app, Options& o) {
   train->add_option("--seeds", o.train.seeds, "train once for each seed and report mean and spread: --seeds 0,1,2")
       ->type_name("N,N")
       ->delimiter(',');
-  train->add_option("--out", o.train.run_folder, "folder of the run; as a rule runs/<recipe>-<seed>")
+  train->add_option("--out", o.train.run_folder, "folder of the run; as a rule runs/<recipe>-seed<N>")
       ->type_name("FOLDER");
   train->add_flag("--restart", o.train.restart, "forget an unfinished run of that folder");
-  train->add_flag("--dry-run", o.train.dry_run, "say what it would take in time and memory, then stop");
+  train->add_flag("--force", o.train.force,
+                  "resume although recipe, data, threads or kernels differ from the checkpoint's");
   works(train, o.common);
 
   auto* eval = add("eval", "Accuracy and loss along one or many routes");

@@ -19,7 +19,7 @@ struct Train {
   std::vector<uint64_t> seeds;   // empty: the recipe's
   std::string run_folder;        // empty: runs/<recipe>-<seed>
   bool restart = false;          // forget an unfinished run instead of resuming it
-  bool dry_run = false;          // estimate only
+  bool force = false;            // resume although something differs from the checkpoint's
 };
 
 struct Eval {
