@@ -145,17 +145,6 @@ void describe(CLI::App& app, Options& o) {
   sources(run, o.run.sources);
   works(run, o.common);
 
-  auto* probe =
-      add("probe", "The elasticity report: orders, missing blocks, exits, pairs side by side; as one HTML page");
-  model(probe, o.probe.model);
-  probe->add_option("--out", o.probe.output, "folder for the page; as a rule probe/ in the model's folder")
-      ->type_name("FOLDER");
-  data(probe, o.probe.data);
-  count(probe, "--limit", o.probe.limit, "use the first N test images; 0: all");
-  count(probe, "--orders", o.probe.orders, "random orders to score", 1);
-  seed(probe, o.probe.seed, "seed of orders and choices");
-  works(probe, o.common);
-
   auto* inspect = add("inspect", "What is in this checkpoint or safetensors file");
   inspect->add_option("PATH", o.inspect.path, "a checkpoint folder or a .safetensors file")
       ->required()

@@ -46,15 +46,6 @@ struct Run {
   std::vector<std::string> sources;
 };
 
-struct Probe {
-  std::string model;
-  std::string output;  // folder for the page; empty: beside the model
-  std::string data = "fashion-mnist";
-  int64_t limit = 0;
-  int64_t orders = 100;
-  uint64_t seed = 0;
-};
-
 struct Inspect {
   std::string path;
   bool all = false;  // every tensor, however many
@@ -87,7 +78,6 @@ struct Options {
   Train train;
   Eval eval;
   Run run;
-  Probe probe;
   Inspect inspect;
   Recipes recipes;
   Doctor doctor;
