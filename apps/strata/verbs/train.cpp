@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <functional>
 #include <iostream>
 
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
 #include "strata/base/progress.h"
+#include "strata/base/text_bars.h"
 #include "strata/base/text_table.h"
 #include "strata/train/suite.h"
 
@@ -58,6 +60,38 @@ void report(const std::string& name, const std::vector<SeedResult>& all) {
               << ", random orders " << mean_and_spread(arbitrary) << "\n";
 }
 
+// Mean over the seeds of one recipe of some accuracy of each run, with the spread where there are several.
+std::string over_seeds(const std::vector<const SuiteRun*>& runs,
+                       const std::function<double(const SuiteRun&)>& accuracy) {
+  std::vector<double> values;
+  for (const SuiteRun* each : runs) values.push_back(accuracy(*each));
+  return values.size() > 1 ? mean_and_spread(values) : percent(values.front());
+}
+
+void report(const SuiteResult& result) {
+  std::vector<std::string> heading{"recipe", "in order", "random orders"};
+  for (const int64_t removed : result.config.removed) heading.push_back(fmt::format("{} missing", removed));
+  std::vector<std::string> names;
+  std::map<std::string, std::vector<const SuiteRun*>> by_recipe;
+  for (const SuiteRun& each : result.runs) {
+    if (!by_recipe.contains(each.recipe)) names.push_back(each.recipe);
+    by_recipe[each.recipe].push_back(&each);
+  }
+  std::vector<std::vector<std::string>> rows;
+  std::vector<TextBar> bars;
+  for (const auto& name : names) {
+    const auto& runs = by_recipe[name];
+    rows.push_back({name, over_seeds(runs, [](const SuiteRun& r) { return r.sequential.accuracy; }),
+                    over_seeds(runs, [](const SuiteRun& r) { return r.arbitrary.mean; })});
+    for (size_t i = 0; i < result.config.removed.size(); ++i)
+      rows.back().push_back(over_seeds(runs, [i](const SuiteRun& r) { return r.pruned.at(i).mean; }));
+    bars.push_back({name, runs.front()->sequential.accuracy, "in order " + percent(runs.front()->sequential.accuracy)});
+    bars.push_back({"", runs.front()->arbitrary.mean, "random orders " + percent(runs.front()->arbitrary.mean)});
+  }
+  std::cout << text_table(heading, rows) << "\n"
+            << text_bars(bars) << "\ntables: " << result.table_markdown << ", " << result.table_json << "\n";
+}
+
 void train_suite(const Common& common, const Train& options) {
   SuiteConfig suite = read_suite(options.recipe);
   if (!options.seeds.empty()) suite.seeds.assign(options.seeds.begin(), options.seeds.end());
@@ -65,7 +99,10 @@ void train_suite(const Common& common, const Train& options) {
   const std::string folder = options.run_folder.empty() ? "runs/" + suite.name : options.run_folder;
   const SuiteResult result = run_suite(
       suite, {.run_folder = folder, .quiet = common.quiet, .force = options.force, .restart = options.restart});
-  std::cout << (common.json ? suite_json(result) : suite_markdown(result)) << "\n";
+  if (common.json)
+    std::cout << suite_json(result) << "\n";
+  else
+    report(result);
 }
 
 }  // namespace
