@@ -15,7 +15,7 @@ set(STRATA_TORCH_FOUND ${LIBTORCH_ROOT} CACHE INTERNAL "the LibTorch this build 
 if(LibTorch_FOUND AND NOT TARGET libtorch)
   set(_lib ${LIBTORCH_ROOT}/lib)
   set(LIBTORCH_CUDA OFF)
-  add_library(libtorch INTERFACE)
+  add_library(libtorch INTERFACE IMPORTED)
   target_compile_options(libtorch INTERFACE "SHELL:-idirafter ${LIBTORCH_ROOT}/include" "SHELL:-idirafter ${LIBTORCH_ROOT}/include/torch/csrc/api/include")
   target_link_options(libtorch INTERFACE -Wl,-rpath,${_lib} -Wl,-rpath-link,${_lib} -Wl,--disable-new-dtags)
   target_link_libraries(libtorch INTERFACE ${_lib}/libtorch_cpu.so ${_lib}/libc10.so)

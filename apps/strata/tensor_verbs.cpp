@@ -14,7 +14,7 @@ namespace {
 const TensorVerbs* open_module() {
   const std::filesystem::path folder = std::filesystem::path(own_program()).parent_path();
   std::string reason = "it was built without LibTorch";
-  for (const auto& path : {folder / "libstrata_verbs.so", folder.parent_path() / "lib/strata/libstrata_verbs.so"}) {
+  for (const auto& path : {folder / "libstrata_verbs.so", folder / STRATA_MODULE_FOLDER / "libstrata_verbs.so"}) {
     std::error_code ignored;
     if (!std::filesystem::exists(path, ignored)) continue;
     void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
