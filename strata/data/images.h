@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,11 @@ void check_images(const ImageConfig& config);
 /// package brings it.
 ImageSet load_images(const std::string& name_or_folder, const std::string& split, int64_t limit = 0);
 
-/// (pixels / 255 - mean) / std without augmentation: uint8 [...] -> float32 [...].
+/// What each value of a pixel becomes: (value / 255 - mean) / std.
+using PixelTable = std::array<float, 256>;
+PixelTable pixel_table(const ImageConfig& config);
+
+/// Pixels through pixel_table(config), without augmentation: uint8 [...] -> float32 [...].
 Tensor normalised(const Tensor& pixels, const ImageConfig& config);
 
 }  // namespace strata

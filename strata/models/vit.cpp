@@ -50,7 +50,15 @@ VitConfig vit_size(std::string_view name) {
   fail("vit: unknown size '", name, "'; known sizes: ", known);
 }
 
-Stack make_vit(const VitConfig& config, Random random) {
+namespace {
+
+struct Wiring {
+  BlockPtr embed;
+  std::vector<BlockPtr> blocks;
+  BlockPtr norm, head;
+};
+
+Wiring wiring(const VitConfig& config) {
   if (config.slots != "none" && config.slots != "position" && config.slots != "predict")
     fail("vit: slots must be none, position or predict, got '", config.slots, "'");
   if (config.depth < 0 || config.depth > kMaxBlockIndex || config.classes < 1)
@@ -70,16 +78,29 @@ Stack make_vit(const VitConfig& config, Random random) {
   if (config.slots == "predict") parts.push_back({"predict", std::make_shared<SlotPredictor>(slots)});
   // Blocks hold configuration only, so all of them can be one object.
   const std::vector<BlockPtr> blocks(config.depth, std::make_shared<Composite>("transformer", std::move(parts)));
-  return make_stack("vision",
-                    std::make_shared<PatchEmbedding>(PatchConfig{.image_height = config.image_height,
-                                                                 .image_width = config.image_width,
-                                                                 .image_channels = config.image_channels,
-                                                                 .patch_height = config.patch_height,
-                                                                 .patch_width = config.patch_width,
-                                                                 .channels = config.channels,
-                                                                 .init_std = config.init_std}),
-                    blocks, std::make_shared<Norm>(NormKind::layer, config.channels, config.norm_eps),
-                    std::make_shared<ClassHead>(config.channels, config.classes, config.init_std), random);
+  return {std::make_shared<PatchEmbedding>(PatchConfig{.image_height = config.image_height,
+                                                       .image_width = config.image_width,
+                                                       .image_channels = config.image_channels,
+                                                       .patch_height = config.patch_height,
+                                                       .patch_width = config.patch_width,
+                                                       .channels = config.channels,
+                                                       .init_std = config.init_std}),
+          blocks, std::make_shared<Norm>(NormKind::layer, config.channels, config.norm_eps),
+          std::make_shared<ClassHead>(config.channels, config.classes, config.init_std)};
+}
+
+constexpr const char* kStackName = "vision";
+
+}  // namespace
+
+Stack wire_vit(const VitConfig& config) {
+  auto [embed, blocks, norm, head] = wiring(config);
+  return wire_stack(kStackName, embed, blocks, norm, head);
+}
+
+Stack make_vit(const VitConfig& config, Random random) {
+  auto [embed, blocks, norm, head] = wiring(config);
+  return make_stack(kStackName, embed, blocks, norm, head, random);
 }
 
 }  // namespace strata

@@ -46,6 +46,8 @@ void fields(VitConfig& config, Visit&& visit) {
 VitConfig vit_size(std::string_view name);
 std::vector<std::string> vit_sizes();
 
+/// One stack named "vision" without weights (see wire_stack). Throws Error when sizes do not fit.
+Stack wire_vit(const VitConfig& config);
 /// One stack named "vision" with fresh weights. Throws Error when sizes do not fit.
 Stack make_vit(const VitConfig& config, Random random);
 

@@ -27,8 +27,7 @@ std::vector<ParamInfo> params_of(const Stack& stack) {
   return result;
 }
 
-Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head,
-                 Random random) {
+Stack wire_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head) {
   Stack stack{.name = std::move(name),
               .embed = std::move(embed),
               .blocks = std::move(blocks),
@@ -38,6 +37,12 @@ Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks,
   if (stack.embed) stack.chain.embed_out = stack.embed->spec().out;
   for (const auto& block : stack.blocks) stack.chain.blocks.push_back(block->spec());
   if (const BlockPtr& reader = stack.norm ? stack.norm : stack.head) stack.chain.head_in = reader->spec().in;
+  return stack;
+}
+
+Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head,
+                 Random random) {
+  Stack stack = wire_stack(std::move(name), std::move(embed), std::move(blocks), std::move(norm), std::move(head));
   for (const auto& param : params_of(stack)) {
     uint64_t hash =
         0xcbf29ce484222325;  // FNV-1a of the name: a parameter's start depends on its name, not on its neighbours

@@ -23,6 +23,9 @@ struct Stack {
   int64_t depth() const { return static_cast<int64_t>(blocks.size()); }
 };
 
+/// Wires a stack without weights: params_of() says what it reads before anything is allocated.
+Stack wire_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head);
+
 /// Wires a stack and gives it fresh weights drawn from `random`: embed.*, blocks.N.*, norm.*, head.*, shared.*. Throws
 /// when two blocks disagree about a shared weight.
 Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks, BlockPtr norm, BlockPtr head,

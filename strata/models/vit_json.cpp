@@ -1,0 +1,115 @@
+#include "strata/models/vit_json.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "strata/base/error.h"
+#include "strata/formats/json_fields.h"
+
+namespace strata {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+// Nothing real is near these; they keep products of sizes in range.
+constexpr int64_t kMostWidth = int64_t{1} << 20, kMostBlocks = 4096, kMostPixels = int64_t{1} << 16;
+
+// A whole number for both, or [height, width].
+void read_pair(const JsonFields& fields, const char* key, int64_t& height, int64_t& width) {
+  const json* value = fields.find(key);
+  if (value && value->is_array()) {
+    const auto fits = [](const json& item) {
+      return item.is_number_unsigned() && item.get<uint64_t>() >= 1 && item.get<uint64_t>() <= kMostPixels;
+    };
+    if (value->size() != 2 || !fits((*value)[0]) || !fits((*value)[1]))
+      fields.refuse(key, "a whole number or [height, width], each from 1 to " + std::to_string(kMostPixels));
+    height = (*value)[0].get<int64_t>();
+    width = (*value)[1].get<int64_t>();
+  } else {
+    height = fields.integer(key, height, 1, kMostPixels);
+    width = value ? height : width;
+  }
+}
+
+json pair_to_json(int64_t height, int64_t width) {
+  return height == width ? json(height) : json({height, width});
+}
+
+std::vector<std::string> read_labels(const JsonFields& fields) {
+  const json* labels = fields.find("id2label");
+  if (!labels) return {};
+  const std::string expected = "an object with a text for each of \"0\", \"1\", ... without gaps";
+  if (!labels->is_object() || labels->empty()) fields.refuse("id2label", expected);
+  std::vector<std::string> names(labels->size());
+  for (const auto& [key, value] : labels->items()) {
+    size_t index = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+    // Two spellings of one number ("1", "01") would leave a gap, so only the plain one is taken.
+    if (error != std::errc() || std::to_string(index) != key || index >= names.size() || !value.is_string())
+      fields.refuse("id2label", expected);
+    names[index] = value.get<std::string>();
+  }
+  return names;
+}
+
+}  // namespace
+
+VitConfig vit_from_json(const json& json, const std::string& file, std::vector<std::string>& class_names) {
+  const JsonFields fields(json, file);
+  if (const std::string type = fields.text("model_type", ""); type != "vit")
+    fields.refuse("model_type", "\"vit\", the only architecture this version opens");
+  const auto architectures = fields.texts("architectures", {"ViTForImageClassification"});
+  if (architectures != std::vector<std::string>{"ViTForImageClassification"})
+    fields.refuse("architectures", "[\"ViTForImageClassification\"]");
+  if (fields.text("hidden_act", "gelu") != "gelu") fields.refuse("hidden_act", "\"gelu\", the exact form");
+  VitConfig config;
+  config.image_height = config.image_width = 224;
+  config.patch_height = config.patch_width = 16;
+  read_pair(fields, "image_size", config.image_height, config.image_width);
+  read_pair(fields, "patch_size", config.patch_height, config.patch_width);
+  config.image_channels = fields.integer("num_channels", 3, 1, kMostPixels);
+  config.channels = fields.integer("hidden_size", 768, 1, kMostWidth);
+  config.depth = fields.integer("num_hidden_layers", 12, 0, kMostBlocks);
+  config.heads = fields.integer("num_attention_heads", 12, 1, kMostWidth);
+  config.hidden = fields.integer("intermediate_size", 3072, 1, kMostWidth);
+  config.norm_eps = fields.number("layer_norm_eps", 1e-12, 0, 1);
+  config.qkv_bias = fields.boolean("qkv_bias", true);
+  config.init_std = fields.number("initializer_range", 0.02, 0, 1e6);
+  class_names = read_labels(fields);
+  config.classes = class_names.empty() ? fields.integer("num_labels", 0, 1, kMostWidth) : std::ssize(class_names);
+  return config;
+}
+
+ordered_json vit_to_json(const VitConfig& config, const std::vector<std::string>& class_names,
+                         const std::string& dtype) {
+  ordered_json labels = ordered_json::object(), indices = ordered_json::object();
+  for (size_t i = 0; i < class_names.size(); ++i) {
+    labels[std::to_string(i)] = class_names[i];
+    indices[class_names[i]] = i;
+  }
+  return {{"architectures", {"ViTForImageClassification"}},
+          {"attention_probs_dropout_prob", 0.0},
+          {"dtype", dtype},
+          {"encoder_stride", 16},
+          {"hidden_act", "gelu"},
+          {"hidden_dropout_prob", 0.0},
+          {"hidden_size", config.channels},
+          {"id2label", labels},
+          {"image_size", pair_to_json(config.image_height, config.image_width)},
+          {"initializer_range", config.init_std},
+          {"intermediate_size", config.hidden},
+          {"label2id", indices},
+          {"layer_norm_eps", config.norm_eps},
+          {"model_type", "vit"},
+          {"num_attention_heads", config.heads},
+          {"num_channels", config.image_channels},
+          {"num_hidden_layers", config.depth},
+          {"patch_size", pair_to_json(config.patch_height, config.patch_width)},
+          {"pooler_act", "tanh"},
+          {"pooler_output_size", config.channels},
+          {"qkv_bias", config.qkv_bias},
+          {"torch_dtype", dtype}};
+}
+
+}  // namespace strata

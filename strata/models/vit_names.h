@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strata/blocks/params.h"
+
+namespace strata {
+
+/// A tensor of a checkpoint file: a weight of ours in their shape, or equal parts of one along its first axis.
+struct FileTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+};
+
+/// The tensors of Hugging Face's ViTForImageClassification that hold a weight of a vision transformer of ours, in the
+/// order in which they follow each other in it: one for most, query, key and value for the fused qkv. What they do not
+/// have (slot tables, adapters, predictors) keeps our name below "strata.".
+std::vector<FileTensor> vit_file_tensors(const ParamInfo& param);
+
+/// Name of a tensor as save_pretrained writes it, from that or from the module names of transformers 5
+/// (vit.layers.N.attention.q_proj, mlp.fc1, ...), with which a state_dict can be stored directly. Other names come back
+/// unchanged.
+std::string canonical_vit_name(std::string_view name);
+
+/// Whether a file may hold this tensor although classification does not use it (the pooler).
+bool unused_vit_tensor(std::string_view canonical_name);
+
+}  // namespace strata
