@@ -7,13 +7,13 @@
 #include <set>
 #include <sstream>
 
+#include "apps/strata/table.h"
 #include "apps/strata/tensor_verbs.h"
 #include "apps/strata/verbs.h"
 #include "strata/base/child.h"
 #include "strata/base/error.h"
 #include "strata/base/process.h"
 #include "strata/base/progress.h"
-#include "strata/base/text_table.h"
 #include "strata/kernels/isa.h"
 
 namespace strata::cli {
@@ -155,7 +155,7 @@ void doctor(const Common& common, const Doctor& options, const Startup& startup)
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& each : report.findings) rows.push_back({each.name, each.value, each.why});
-  std::cout << text_table({}, rows);
+  print_table({"", "chosen", "why"}, rows);
   for (const auto& warning : report.warnings) std::cout << "warning: " << warning << "\n";
   if (report.warnings.empty()) std::cout << "nothing to complain about\n";
 }

@@ -4,11 +4,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/strata/table.h"
 #include "apps/strata/verbs.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/progress.h"
-#include "strata/base/text_table.h"
 #include "strata/formats/safetensors.h"
 
 namespace strata::cli {
@@ -71,14 +71,14 @@ std::string one_line(const Json& value) {
 }
 
 void print_values(const std::string& title, const Json& values) {
-  std::cout << title << "\n";
   std::vector<std::vector<std::string>> rows;
   for (const auto& [key, value] : values.items()) {
     std::string text = one_line(value);
     if (text.size() > 100) text = text.substr(0, 97) + "...";
-    rows.push_back({"  " + key, text});
+    rows.push_back({key, text});
   }
-  std::cout << text_table({}, rows);
+  print_table({title, ""}, rows);
+  std::cout << "\n";
 }
 
 void print_file(const Json& file) {
@@ -87,9 +87,9 @@ void print_file(const Json& file) {
   if (file.contains("metadata")) print_values("metadata", file["metadata"]);
   std::vector<std::vector<std::string>> rows;
   for (const auto& tensor : file["table"])
-    rows.push_back({"  " + tensor["name"].get<std::string>(), tensor["type"].get<std::string>(), tensor["shape"].dump(),
+    rows.push_back({tensor["name"].get<std::string>(), tensor["type"].get<std::string>(), tensor["shape"].dump(),
                     bytes_text(tensor["bytes"].get<double>())});
-  std::cout << text_table({"  tensor", "type", "shape", "size"}, rows);
+  print_table({"tensor", "type", "shape", "#size"}, rows);
   const size_t left = file["tensors"].get<size_t>() - rows.size();
   if (left > 0) std::cout << "  and " << left << " more (--all shows them)\n";
   if (file.contains("unknown_types"))

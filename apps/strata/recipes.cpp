@@ -1,10 +1,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "apps/strata/table.h"
 #include "apps/strata/verbs.h"
 #include "strata/base/file.h"
 #include "strata/base/recipe_files.h"
-#include "strata/base/text_table.h"
 
 namespace strata::cli {
 namespace {
@@ -32,9 +32,13 @@ void recipes(const Common& common, const Recipes& options) {
     std::cout << json.dump(2) << "\n";
     return;
   }
+  if (options.names) {
+    for (const auto& file : files) std::cout << file.name << "\n";
+    return;
+  }
   std::vector<std::vector<std::string>> rows;
-  for (const auto& file : files) rows.push_back({file.name, options.names ? "" : first_line(file.comment)});
-  std::cout << text_table({}, rows);
+  for (const auto& file : files) rows.push_back({file.name, first_line(file.comment)});
+  print_table({"recipe", ""}, rows);
 }
 
 }  // namespace strata::cli

@@ -33,7 +33,8 @@ struct TensorVerbs {
 /// The name under which the module exports its table: `const TensorVerbs* strata_tensor_verbs()`.
 inline constexpr const char* kTensorVerbsSymbol = "strata_tensor_verbs";
 
-/// Opens the module beside this program (or where an installation has it) once. Throws Error saying why it cannot be opened.
+/// Opens the module beside this program (or where an installation has it) once. Throws Error saying why it cannot be
+/// opened.
 const TensorVerbs& tensor_verbs();
 
 }  // namespace strata::cli

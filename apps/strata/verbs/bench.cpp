@@ -11,10 +11,10 @@
 #include <iostream>
 #include <sstream>
 
+#include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/child.h"
 #include "strata/base/error.h"
-#include "strata/base/text_table.h"
 #include "strata/eval/score.h"
 #include "strata/route/order.h"
 #include "strata/train/objective.h"
@@ -211,10 +211,10 @@ void print(const Comparison& comparison) {
   const double ours = comparison.series.front().median();
   for (const auto& each : comparison.series) {
     const auto [least, most] = std::minmax_element(each.milliseconds.begin(), each.milliseconds.end());
-    rows.push_back({"  " + each.name, fmt::format("{:.2f} ms", each.median()),
-                    fmt::format("{:.2f} to {:.2f}", *least, *most), fmt::format("{:.2f}x", each.median() / ours)});
+    rows.push_back({each.name, fmt::format("{:.2f} ms", each.median()), fmt::format("{:.2f} to {:.2f}", *least, *most),
+                    fmt::format("{:.2f}x", each.median() / ours)});
   }
-  std::cout << text_table({"", "median", "least to most", "as long"}, rows);
+  print_table({"", "#median", "#least to most", "#as long"}, rows);
   for (const auto& note : comparison.notes) std::cout << "  " << note << "\n";
 }
 

@@ -3,10 +3,10 @@
 #include <iostream>
 #include <sstream>
 
+#include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
-#include "strata/base/text_table.h"
 #include "strata/eval/score.h"
 #include "strata/route/order.h"
 #include "strata/route/parse.h"
@@ -100,7 +100,7 @@ void eval(const Common& common, const Eval& options) {
   for (size_t i = 0; i < scores.size(); ++i)
     rows.push_back(
         {shortened(print_route(work.routes[i])), percent(scores[i].accuracy), fmt::format("{:.4f}", scores[i].loss)});
-  std::cout << text_table({"route", "accuracy", "loss"}, rows);
+  print_table({"route", "#accuracy", "#loss"}, rows);
   if (!drawn.empty())
     std::cout << fmt::format("{} random {}: {} ± {:.1f}, from {} to {}\n", drawn.size(),
                              options.keep > 0 ? "choices" : "orders", percent(summary.mean), 100 * summary.sd,

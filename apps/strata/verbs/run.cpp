@@ -5,9 +5,9 @@
 
 #include <iostream>
 
+#include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
-#include "strata/base/text_table.h"
 #include "strata/blocks/patches.h"
 #include "strata/models/tensor_file.h"
 #include "strata/route/parse.h"
@@ -58,7 +58,7 @@ void run(const Common& common, const Run& options) {
     std::vector<std::vector<std::string>> rows;
     for (const auto& [name, value] : results)
       rows.push_back({name, fmt::format("[{}]", fmt::join(value.sizes(), ", "))});
-    std::cout << text_table({"written to " + options.output, "shape"}, rows);
+    print_table({"written to " + options.output, "shape"}, rows);
   }
 }
 

@@ -6,11 +6,10 @@
 #include <functional>
 #include <iostream>
 
+#include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
 #include "strata/base/progress.h"
-#include "strata/base/text_bars.h"
-#include "strata/base/text_table.h"
 #include "strata/train/suite.h"
 
 namespace strata::cli {
@@ -42,7 +41,7 @@ std::string mean_and_spread(const std::vector<double>& values) {
                      100 * std::sqrt(squares / static_cast<double>(values.size() - 1)));
 }
 
-void report(const std::string& name, const std::vector<SeedResult>& all) {
+void show(const std::string& name, const std::vector<SeedResult>& all) {
   std::vector<std::vector<std::string>> rows;
   std::vector<double> sequential, arbitrary;
   for (const auto& each : all) {
@@ -54,7 +53,7 @@ void report(const std::string& name, const std::vector<SeedResult>& all) {
     sequential.push_back(r.sequential.accuracy);
     arbitrary.push_back(r.arbitrary.mean);
   }
-  std::cout << text_table({"seed", "in order", "random orders", "time", "model"}, rows);
+  print_table({"#seed", "#in order", "#random orders", "#time", "model"}, rows);
   if (all.size() > 1)
     std::cout << name << " over " << all.size() << " seeds: in order " << mean_and_spread(sequential)
               << ", random orders " << mean_and_spread(arbitrary) << "\n";
@@ -68,9 +67,9 @@ std::string over_seeds(const std::vector<const SuiteRun*>& runs,
   return values.size() > 1 ? mean_and_spread(values) : percent(values.front());
 }
 
-void report(const SuiteResult& result) {
-  std::vector<std::string> heading{"recipe", "in order", "random orders"};
-  for (const int64_t removed : result.config.removed) heading.push_back(fmt::format("{} missing", removed));
+void show(const SuiteResult& result) {
+  std::vector<std::string> heading{"recipe", "#in order", "#random orders"};
+  for (const int64_t removed : result.config.removed) heading.push_back(fmt::format("#{} missing", removed));
   std::vector<std::string> names;
   std::map<std::string, std::vector<const SuiteRun*>> by_recipe;
   for (const SuiteRun& each : result.runs) {
@@ -78,18 +77,23 @@ void report(const SuiteResult& result) {
     by_recipe[each.recipe].push_back(&each);
   }
   std::vector<std::vector<std::string>> rows;
-  std::vector<TextBar> bars;
+  report::Plot plot{.title = "accuracy, per cent",
+                    .y = {.low = 0, .high = 100},
+                    .bars = {{.name = "in order"}, {.name = "random orders"}}};
   for (const auto& name : names) {
     const auto& runs = by_recipe[name];
     rows.push_back({name, over_seeds(runs, [](const SuiteRun& r) { return r.sequential.accuracy; }),
                     over_seeds(runs, [](const SuiteRun& r) { return r.arbitrary.mean; })});
     for (size_t i = 0; i < result.config.removed.size(); ++i)
       rows.back().push_back(over_seeds(runs, [i](const SuiteRun& r) { return r.pruned.at(i).mean; }));
-    bars.push_back({name, runs.front()->sequential.accuracy, "in order " + percent(runs.front()->sequential.accuracy)});
-    bars.push_back({"", runs.front()->arbitrary.mean, "random orders " + percent(runs.front()->arbitrary.mean)});
+    plot.categories.push_back(name);
+    plot.bars[0].value.push_back(100 * runs.front()->sequential.accuracy);
+    plot.bars[1].value.push_back(100 * runs.front()->arbitrary.mean);
   }
-  std::cout << text_table(heading, rows) << "\n"
-            << text_bars(bars) << "\ntables: " << result.table_markdown << ", " << result.table_json << "\n";
+  print_table(heading, rows);
+  std::cout << "\n"
+            << report::terminal_plot(plot, report::this_terminal()) << "\ntables: " << result.table_markdown << ", "
+            << result.table_json << "\n";
 }
 
 void train_suite(const Common& common, const Train& options) {
@@ -102,7 +106,7 @@ void train_suite(const Common& common, const Train& options) {
   if (common.json)
     std::cout << suite_json(result) << "\n";
   else
-    report(result);
+    show(result);
 }
 
 }  // namespace
@@ -131,7 +135,7 @@ void train(const Common& common, const Train& options) {
     for (const auto& each : all) json["runs"].push_back(json_of(each));
     print_json(json);
   } else {
-    report(recipe.name, all);
+    show(recipe.name, all);
   }
 }
 
