@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "strata/base/config.h"
+#include "strata/base/recipe_files.h"
 #include "strata/data/images.h"
 #include "strata/models/vit.h"
 #include "strata/route/sampler.h"
@@ -118,18 +119,5 @@ std::string print_recipe(const Recipe& recipe);
 
 /// A checksum of everything in a recipe that has a say in the trained weights (not its name, evaluation or checkpoints).
 std::string fingerprint(const Recipe& recipe);
-
-/// A file of the recipe folder and the comment at its top.
-struct RecipeFile {
-  std::string name;  // "fashion/layershuffle"
-  std::string path;
-  std::string comment;
-};
-
-/// STRATA_RECIPES, or `recipes` here, or beside the installed or built program; sorted by name. Throws Error naming the places when there is none.
-std::vector<RecipeFile> recipe_files();
-
-/// The path of a recipe given by path or by name. Throws UsageError with similar names.
-std::string find_recipe(const std::string& path_or_name);
 
 }  // namespace strata
