@@ -217,12 +217,23 @@ TEST(Sampler, SameSeedSameRoutesOnEveryThreadCount) {
   EXPECT_EQ(print_route(draw({.kind = "shuffle"}, 6, 1, Random(0).fork(0)).route), "1,3,2,4,0,5");
 }
 
-TEST(Sampler, FieldsNameEveryMember) {
-  SamplerConfig config;
-  std::vector<std::string> names;
-  fields(config, [&](const char* name, auto&) { names.emplace_back(name); });
-  EXPECT_EQ(names,
-            (std::vector<std::string>{"kind", "route", "window", "drop", "rate", "rates", "per_sample", "at_least"}));
+TEST(Sampler, ReadsFromARecipe) {
+  const auto read = [](const std::string& text) {
+    SamplerConfig config;
+    read_config(config, parse_toml(text, "run.toml"));
+    return config;
+  };
+  const SamplerConfig config =
+      read("kind = 'drop'\nrate = 'list'\nrates = [0.5, 0]\nper_sample = true\nat_least = 1\nwindow = 2\ndrop = 0.1\n");
+  EXPECT_EQ(config.kind, "drop");
+  EXPECT_EQ(config.rates, (std::vector<double>{0.5, 0}));
+  EXPECT_TRUE(config.per_sample);
+  EXPECT_EQ(config.at_least, 1);
+  EXPECT_EQ(config.window, 2);
+  EXPECT_EQ(config.drop, 0.1);
+  EXPECT_EQ(read("route = '0-3'").route, "0-3");
+  for (const char* wrong : {"windw = 2", "window = -1", "drop = 1.5", "rates = [0.5, 2]", "at_least = -1"})
+    EXPECT_THROW(read(wrong), UsageError) << wrong;
 }
 
 TEST(Sampler, NonsenseIsRefused) {
