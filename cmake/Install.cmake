@@ -45,8 +45,8 @@ if(TARGET strata)
     install(FILES ${CMAKE_BINARY_DIR}/completion.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d RENAME strata.fish)
     find_program(SCDOC scdoc)
     if(SCDOC)
-      add_custom_command(OUTPUT strata.1 COMMAND ${SCDOC} < ${CMAKE_SOURCE_DIR}/docs/man/strata.1.scd > strata.1
-                         DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/strata.1.scd VERBATIM)
+      # Written from the command's own tree of options, so it cannot drift.
+      add_custom_command(OUTPUT strata.1 COMMAND strata manual > strata.1.scd COMMAND ${SCDOC} < strata.1.scd > strata.1 DEPENDS strata VERBATIM)
       list(APPEND _made ${CMAKE_BINARY_DIR}/strata.1)
       install(FILES ${CMAKE_BINARY_DIR}/strata.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
     endif()
