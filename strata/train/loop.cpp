@@ -138,7 +138,7 @@ void write_result(const RunFolder& folder, const Recipe& recipe, const RunIdenti
 // The result of a run that is complete, when it is one of this recipe measured this way.
 std::optional<TrainResult> finished(const RunFolder& folder, const Recipe& recipe, const std::string& wanted) {
   std::error_code error;
-  if (!fs::exists(folder.result(), error)) return std::nullopt;
+  if (!fs::exists(folder.result(), error) || !fs::exists(folder.model(), error)) return std::nullopt;
   try {
     const Json json = Json::parse(read_text(folder.result(), kMostResult));
     if (json.at("recipe") != wanted || json.at("evaluation") != eval_text(recipe)) return std::nullopt;
@@ -394,9 +394,11 @@ TrainResult Run::measure() {
 TrainResult Run::go() {
   check_data(recipe_, data_.train);
   std::error_code error;
-  if (options_.restart)
-    for (const auto& old : {folder_.state(), folder_.model(), folder_.result(), folder_.metrics()})
-      fs::remove_all(old, error);
+  if (options_.restart) {
+    std::vector<std::string> old = find_event_files(folder_.path);
+    old.insert(old.end(), {folder_.state(), folder_.model(), folder_.result(), folder_.metrics()});
+    for (const auto& path : old) fs::remove_all(path, error);
+  }
   if (auto known = finished(folder_, recipe_, identity_.recipe)) {
     note(fmt::format("{} is complete: test accuracy {:.1f} %", folder_.path, 100 * known->sequential.accuracy));
     return *known;

@@ -62,7 +62,7 @@ void Metrics::write(int64_t step) {
   fields_.clear();
   if (const ssize_t written = ::write(file_, line.data(), line.size()); written != std::ssize(line))
     fail(path_, ": could not write the line of step ", step, ": ",
-         written < 0 ? std::strerror(errno) : "the disk is full");
+         written < 0 ? std::strerror(errno) : "the disk is full", "; make room and give the same command again");
 }
 
 }  // namespace strata
