@@ -147,14 +147,6 @@ void validate(const Link& link) {
 
 }  // namespace
 
-void validate(const Table& table) {
-  for (const auto& row : table.rows) {
-    if (row.size() > table.columns.size())
-      fail("table '", table.caption, "': expected at most ", table.columns.size(), " cells in a row, found ",
-           row.size());
-  }
-}
-
 std::string render_html(const Page& page) {
   const std::string title = escape_markup(page.title);
   std::string out = fmt::format(

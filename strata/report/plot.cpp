@@ -11,6 +11,17 @@
 namespace strata::report {
 namespace {
 
+std::string range_sentence(const std::string& name, const std::vector<double>& values) {
+  Extent extent;
+  for (const double value : values) extent.add(value);
+  const std::string who = name.empty() ? "values" : name;
+  if (extent.empty) return " " + who + ": no values.";
+  if (extent.low == extent.high) return fmt::format(" {}: {}.", who, format_short(extent.low));
+  return fmt::format(" {}: {} to {}.", who, format_short(extent.low), format_short(extent.high));
+}
+
+}  // namespace
+
 void validate(const Plot& plot) {
   const int kinds = static_cast<int>(!plot.lines.empty() || !plot.scatters.empty()) +
                     static_cast<int>(!plot.bars.empty()) + static_cast<int>(plot.heat.has_value());
@@ -35,17 +46,6 @@ void validate(const Plot& plot) {
                   plot.heat->rows.size() * plot.heat->columns.size(), false);
   }
 }
-
-std::string range_sentence(const std::string& name, const std::vector<double>& values) {
-  Extent extent;
-  for (const double value : values) extent.add(value);
-  const std::string who = name.empty() ? "values" : name;
-  if (extent.empty) return " " + who + ": no values.";
-  if (extent.low == extent.high) return fmt::format(" {}: {}.", who, format_short(extent.low));
-  return fmt::format(" {}: {} to {}.", who, format_short(extent.low), format_short(extent.high));
-}
-
-}  // namespace
 
 std::string render_svg(const Plot& plot, Size size, Theme theme) {
   validate(plot);
@@ -101,7 +101,8 @@ std::string render_svg(const Plot& plot, Size size, Theme theme) {
 
 std::string describe(const Plot& plot) {
   std::string out = plot.title;
-  if (!out.empty() && !out.ends_with('.')) out += ".";
+  if (out.empty()) out = "Untitled";
+  if (!out.ends_with('.')) out += ".";
   if (plot.heat) {
     out += fmt::format(" Heat map of {} rows and {} columns.", plot.heat->rows.size(), plot.heat->columns.size());
     return out + range_sentence(plot.heat->label, plot.heat->values);

@@ -103,7 +103,7 @@ void draw_heat(const Plot& plot, Sheet& sheet) {
       sheet.out +=
           fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}: {}</title></rect>\n",
                       px(x), px(y), px(cell_width - seam), px(cell_height - seam), colour, escape_markup(place),
-                      printed, escape_markup(heat.unit));
+                      escape_markup(with_unit(printed, heat.unit)));
       if (value_font >= 8)
         sheet.out += fmt::format(
             "<text x=\"{}\" y=\"{}\" font-size=\"{}\" text-anchor=\"middle\" fill=\"{}\" "

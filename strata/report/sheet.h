@@ -64,6 +64,9 @@ Paint series_paint(const Plot& plot, int own, int position, int count);
 /// "accuracy (%)"
 std::string axis_title(const Axis& axis);
 
+/// Throws Error unless the vectors of every series agree in length and only kinds that go together are present.
+void validate(const Plot& plot);
+
 /// Throws Error unless `size` is `expected` or, if `optional`, zero.
 void expect_length(const Plot& plot, const std::string& series, const char* what, size_t size, size_t expected,
                    bool optional);

@@ -70,6 +70,17 @@ std::string with_minus(std::string digits) {
 
 }  // namespace
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (size_t position = 0; position < text.size();) {
+    const size_t start = position;
+    const char32_t code = next_code_point(text, position);
+    const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || code == kReplacement;
+    out += control ? "\xEF\xBF\xBD" : text.substr(start, position - start);
+  }
+  return out;
+}
+
 std::string escape_markup(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -10,6 +10,10 @@ namespace strata::report {
 /// as U+FFFD, characters XML 1.0 forbids (most control characters) as U+FFFD.
 std::string escape_markup(std::string_view text);
 
+/// `text` safe to print on a terminal: control characters (escape sequences among them) and bytes that are not UTF-8 as
+/// U+FFFD.
+std::string printable(std::string_view text);
+
 /// Fixed-point number, the same in every locale: "-0.05" prints as "−0.05" (U+2212), a rounded zero has no sign, "not a
 /// number" is "–".
 std::string format_fixed(double value, int decimals);
