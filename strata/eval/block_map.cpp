@@ -69,8 +69,8 @@ BlockMap map_blocks(const BlockOutputs& outputs, uint64_t seed) {
   const at::Tensor length = outputs.values.norm(2, {1}, true);
   const at::Tensor values = (outputs.values / length.clamp_min(1e-12)).contiguous();
   const int64_t count = values.size(0);
-  const report::Points points{
-      std::span(values.const_data_ptr<float>(), static_cast<size_t>(values.numel())), count, values.size(1)};
+  const report::Points points{std::span(values.const_data_ptr<float>(), static_cast<size_t>(values.numel())), count,
+                              values.size(1)};
   const std::vector<float> xy = report::umap2(points, {.neighbours = kNeighbours, .seed = seed});
   BlockMap map{.block = outputs.block,
                .slot = outputs.slot,

@@ -66,10 +66,10 @@ struct ElasticityReport {
   Spread any_order;
   std::vector<Order> orders;  // those behind any_order
   std::vector<AtDistance> distances;
-  std::vector<Missing> missing;    // [0 .. depth]
-  std::vector<Measured> without;   // [block]
-  std::vector<Measured> exits;     // [0 .. depth blocks run]; empty when not asked for
-  std::vector<double> pairs;       // [depth, depth], see plan_probe; no number on the diagonal; empty when not asked for
+  std::vector<Missing> missing;   // [0 .. depth]
+  std::vector<Measured> without;  // [block]
+  std::vector<Measured> exits;    // [0 .. depth blocks run]; empty when not asked for
+  std::vector<double> pairs;      // [depth, depth], see plan_probe; no number on the diagonal; empty when not asked for
   std::vector<Window> windows;
   Work work;
   std::optional<BlockMap> map;

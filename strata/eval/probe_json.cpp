@@ -72,9 +72,8 @@ Json to_json(const ElasticityReport& report, bool with_map) {
     return Json{{"distance", at.distance}, {"accuracy", to_json(at.accuracy)}};
   });
   json["missing"] = list(report.missing, [](const Report::Missing& missing) {
-    return Json{{"blocks", missing.blocks},
-                {"in_order", to_json(missing.in_order)},
-                {"any_order", to_json(missing.any_order)}};
+    return Json{
+        {"blocks", missing.blocks}, {"in_order", to_json(missing.in_order)}, {"any_order", to_json(missing.any_order)}};
   });
   json["without"] = list(report.without, measured);
   json["exits"] = list(report.exits, measured);
@@ -99,9 +98,9 @@ Json to_json(const ElasticityReport& report, bool with_map) {
 }
 
 void print(const Json& json, int indent, std::string& out) {
-  const bool plain =
-      !json.is_structured() || json.empty() ||
-      (json.is_array() && std::none_of(json.begin(), json.end(), [](const Json& item) { return item.is_structured(); }));
+  const bool plain = !json.is_structured() || json.empty() ||
+                     (json.is_array() &&
+                      std::none_of(json.begin(), json.end(), [](const Json& item) { return item.is_structured(); }));
   if (plain) {
     // Bytes that are not UTF-8 (of a folder's name) become U+FFFD instead of an exception.
     out += json.dump(-1, ' ', false, Json::error_handler_t::replace);

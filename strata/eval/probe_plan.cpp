@@ -28,7 +28,8 @@ double factorial(int64_t n) {
 
 double choices(int64_t n, int64_t k) {
   double product = 1;
-  for (int64_t i = 1; i <= k; ++i) product = std::round(product * static_cast<double>(n - k + i) / static_cast<double>(i));
+  for (int64_t i = 1; i <= k; ++i)
+    product = std::round(product * static_cast<double>(n - k + i) / static_cast<double>(i));
   return product;
 }
 
@@ -82,10 +83,9 @@ class Planner {
     for (const int64_t window : config_.windows) {
       if (window >= depth_) continue;
       const SamplerConfig sampler{.kind = "shuffle", .window = window};
-      plan_.windows.push_back({window, group(window_orders(depth_, window), config_.orders,
-                                             random_.fork(kWindows).fork(window), [&](Random random) {
-                                               return draw(sampler, depth_, 1, random).route;
-                                             })});
+      plan_.windows.push_back(
+          {window, group(window_orders(depth_, window), config_.orders, random_.fork(kWindows).fork(window),
+                         [&](Random random) { return draw(sampler, depth_, 1, random).route; })});
     }
     return std::move(plan_);
   }

@@ -21,9 +21,9 @@ Interval wilson(double share, int64_t samples, double confidence);
 /// A number measured along several routes, all on the same images.
 struct Spread {
   int64_t routes = 0;
-  double population = 0;        // how many different routes there were to draw from, without replacement
-  double mean = 0, sd = 0;      // sd of the sample; 0 for one route
-  double low = 0, high = 0;     // confidence interval of the mean over the population; no number for one route of several
+  double population = 0;     // how many different routes there were to draw from, without replacement
+  double mean = 0, sd = 0;   // sd of the sample; 0 for one route
+  double low = 0, high = 0;  // confidence interval of the mean over the population; no number for one route of several
   double least = 0, most = 0;
 
   double half_width() const { return (high - low) / 2; }
