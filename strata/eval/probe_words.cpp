@@ -13,8 +13,7 @@ namespace {
 using Reports = std::vector<ElasticityReport>;
 
 std::string points(double share) {
-  return report::format_fixed(100 * share, 1) +
-         (std::abs(share) < 0.0105 && std::abs(share) > 0.0095 ? " point" : " points");
+  return report::format_fixed(100 * share, 1) + " points";
 }
 
 double lost(const ElasticityReport& report) {
