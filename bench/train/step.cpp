@@ -1,4 +1,5 @@
-// One training step of the Fashion-MNIST vision transformer (forward, loss, backward, AdamW) on our operators and on plain ATen ones, in one binary.
+// One training step of the Fashion-MNIST vision transformer (forward, loss, backward, AdamW) on our operators and on
+// plain ATen ones, in one binary.
 //   build/bench/strata_train_bench --benchmark_enable_random_interleaving=true --benchmark_repetitions=9
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
@@ -37,8 +38,12 @@ void training_step(benchmark::State& state, bool composite, bool backward, const
     ++step;
     for (size_t i = 0; i < stack.weights.entries().size(); ++i) {
       Tensor& value = stack.weights.entries()[i].value;
-      updates.push_back({.count = value.numel(), .param = value.mutable_data_ptr<float>(), .grad = value.grad().const_data_ptr<float>(),
-                         .first = moments[2 * i].mutable_data_ptr<float>(), .second = moments[2 * i + 1].mutable_data_ptr<float>(), .step = step});
+      updates.push_back({.count = value.numel(),
+                         .param = value.mutable_data_ptr<float>(),
+                         .grad = value.grad().const_data_ptr<float>(),
+                         .first = moments[2 * i].mutable_data_ptr<float>(),
+                         .second = moments[2 * i + 1].mutable_data_ptr<float>(),
+                         .step = step});
     }
     adamw(updates, {.learning_rate = 1e-4});
     for (auto& entry : stack.weights.entries()) entry.value.mutable_grad() = Tensor();
@@ -47,8 +52,12 @@ void training_step(benchmark::State& state, bool composite, bool backward, const
 }
 
 BENCHMARK_CAPTURE(training_step, fashion, false, true, "fashion", 256)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(training_step, fashion_aten, true, true, "fashion", 256)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(training_step, fashion_forward, false, false, "fashion", 256)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(training_step, fashion_aten, true, true, "fashion", 256)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(training_step, fashion_forward, false, false, "fashion", 256)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
 BENCHMARK_CAPTURE(training_step, vit_ti, false, true, "Ti/16", 16)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace

@@ -59,20 +59,24 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Gives the text of an override the value it has in TOML, if it has one.
+// The value that a text has in TOML, if it has one that a field can take.
+std::optional<ConfigNode> toml_value(std::string_view text) {
+  if (text.empty() || text.find_first_of("\n#") != std::string_view::npos) return std::nullopt;
+  try {
+    const toml::table table = toml::parse("value = " + std::string(text));
+    return convert(*table.get("value"), "");
+  } catch (const toml::parse_error&) {
+    return std::nullopt;
+  } catch (const UsageError&) {  // a date
+    return std::nullopt;
+  }
+}
+
+// Gives an override its value in TOML; text that has none stays as it is, and the field says whether it takes that.
 void resolve(ConfigNode& node) {
   const auto* raw = std::get_if<RawText>(&node.value);
   if (raw == nullptr) return;
-  const std::string text(trimmed(raw->text));
-  if (text.empty() || text.find('\n') != std::string::npos || text.find('#') != std::string::npos) return;
-  try {
-    const toml::table table = toml::parse("value = " + text);
-    const std::string place = node.place;
-    node = convert(*table.get("value"), "");
-    node.place = place;
-  } catch (const toml::parse_error&) {  // plain text: the field says whether it takes that
-  } catch (const UsageError&) {         // a date: likewise
-  }
+  if (auto value = toml_value(trimmed(raw->text))) node.value = std::move(value->value);
 }
 
 // Parts between the commas that are not inside quotes or brackets.

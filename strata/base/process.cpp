@@ -124,9 +124,9 @@ std::string tune_allocator() {
   if (choice != nullptr && std::string_view(choice) == "system") return "left alone (STRATA_ALLOCATOR=system)";
   if (const std::string_view own = own_allocator_setting(); !own.empty())
     return "left alone (" + std::string(own) + ")";
-  constexpr int kLargest =
+  constexpr int largest =
       std::numeric_limits<int>::max();  // blocks below 2 GiB come from the heap, and the heap does not shrink
-  const bool done = ::mallopt(M_MMAP_THRESHOLD, kLargest) != 0 && ::mallopt(M_TRIM_THRESHOLD, kLargest) != 0 &&
+  const bool done = ::mallopt(M_MMAP_THRESHOLD, largest) != 0 && ::mallopt(M_TRIM_THRESHOLD, largest) != 0 &&
                     ::mallopt(M_TOP_PAD, 64 << 20) != 0;
   return done ? "big blocks are kept (mallopt)" : "left alone (this C library refuses mallopt)";
 }

@@ -26,8 +26,8 @@ size_t edit_distance(std::string_view from, std::string_view to) {
 }  // namespace
 
 std::string suggestion(std::string_view word, std::span<const std::string> candidates) {
-  constexpr size_t kLongestWord = 200;  // the distance is quadratic, and words may come from a hostile file
-  if (word.size() > kLongestWord) return "";
+  constexpr size_t longest_word = 200;  // the distance is quadratic, and words may come from a hostile file
+  if (word.size() > longest_word) return "";
   const std::string* nearest = nullptr;
   size_t least = std::max<size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
@@ -41,11 +41,11 @@ std::string suggestion(std::string_view word, std::span<const std::string> candi
 }
 
 std::string in_quotes(std::string_view name) {
-  constexpr size_t kShown = 200;
-  std::string text = "'" + std::string(name.substr(0, kShown));
+  constexpr size_t shown = 200;
+  std::string text = "'" + std::string(name.substr(0, shown));
   for (char& letter : text)
     if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f) letter = '?';
-  return text + (name.size() > kShown ? "...'" : "'");
+  return text + (name.size() > shown ? "...'" : "'");
 }
 
 std::string join_names(std::span<const std::string> names, size_t most) {

@@ -50,6 +50,10 @@ std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& route
                              TrieReport* report) {
   if (batch < 1) fail_usage("score: batch must be at least 1, got ", batch);
   if (set.size() < 1) fail("score: the data set '", set.name, "' is empty");
+  const int64_t classes = stack.head ? stack.head->spec().out.front().channels : 0;
+  if (set.labels.min().item<int64_t>() < 0 || set.labels.max().item<int64_t>() >= classes)
+    fail("score: expected labels below ", classes, ", the classes the model knows, found up to ",
+         set.labels.max().item<int64_t>(), "; is '", set.name, "' the data it was trained for?");
   const auto start = std::chrono::steady_clock::now();
   const c10::InferenceMode no_gradients;
   const Runner runner(stack, options);

@@ -30,6 +30,14 @@ constexpr std::string_view kPrefix = "events.out.tfevents.";
 constexpr size_t kLengthBytes = 8;
 constexpr size_t kCrcBytes = 4;
 
+// The number in the first bytes of a text that has them.
+template <class T>
+T load(std::string_view bytes) {
+  T value{};
+  bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
+  return value;
+}
+
 // ---- protobuf: a field is a varint (number << 3 | wire type) and a value
 // --------------------------------------------------------------
 
@@ -113,9 +121,7 @@ class Fields {
   std::string_view bytes() const { return bytes_; }
   template <class T>
   T number() const {
-    T value{};
-    std::memcpy(&value, bytes_.data(), sizeof value);
-    return value;
+    return load<T>(bytes_);
   }
 
  private:
@@ -192,9 +198,7 @@ EventImage decode_image(std::string_view bytes) {
 void decode_doubles(const Fields& field, std::vector<double>& values) {
   if (field.bytes().size() % sizeof(double) != 0) throw Malformed{"packed numbers of a broken size"};
   for (size_t at = 0; at < field.bytes().size(); at += sizeof(double)) {
-    double value = 0;
-    std::memcpy(&value, field.bytes().data() + at, sizeof value);
-    values.push_back(value);
+    values.push_back(load<double>(field.bytes().substr(at)));
   }
 }
 
@@ -214,17 +218,15 @@ EventHistogram decode_histogram(std::string_view bytes) {
 
 // A scalar as newer writers put it: a tensor of one float, in float_val or as raw bytes.
 std::optional<float> decode_tensor(std::string_view bytes) {
-  constexpr int64_t kFloat = 1;
+  constexpr int64_t float_type = 1;
   int64_t type = 0;
   std::string_view values;
   for (Fields field(bytes); field.next();) {
     if (field.is(1, Varint)) type = field.integer();
     if (field.is(4, Delimited) || field.is(5, Delimited) || field.is(5, Fixed32)) values = field.bytes();
   }
-  if (type != kFloat || values.size() != sizeof(float)) return std::nullopt;
-  float value = 0;
-  std::memcpy(&value, values.data(), sizeof value);
-  return value;
+  if (type != float_type || values.size() != sizeof(float)) return std::nullopt;
+  return load<float>(values);
 }
 
 EventValue decode_value(std::string_view bytes) {
@@ -252,13 +254,6 @@ Event decode_event(std::string_view bytes) {
   return event;
 }
 
-template <class T>
-T load(std::string_view bytes) {
-  T value{};
-  std::memcpy(&value, bytes.data(), sizeof value);
-  return value;
-}
-
 double now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -268,10 +263,9 @@ std::string new_file_name() {
   static std::atomic<int> counter{0};
   std::array<char, 65> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
-  std::array<char, 160> name{};
-  (void)std::snprintf(name.data(), name.size(), "%s%010lld.%s.%d.%d", kPrefix.data(), static_cast<long long>(now()),
-                      host.data(), static_cast<int>(::getpid()), counter++);
-  return name.data();
+  std::array<char, 24> seconds{};
+  (void)std::snprintf(seconds.data(), seconds.size(), "%010lld", static_cast<long long>(now()));
+  return detail::concatenate(kPrefix, seconds.data(), ".", host.data(), ".", ::getpid(), ".", counter++);
 }
 
 }  // namespace
@@ -405,7 +399,7 @@ void EventWriter::image(const std::string& tag, EventImage image, int64_t step) 
 }
 
 void EventWriter::histogram(const std::string& tag, std::span<const float> values, int64_t step) {
-  constexpr size_t kBuckets = 64;
+  constexpr size_t buckets = 64;
   EventHistogram histogram;
   bool first = true;
   for (const float value : values) {
@@ -417,10 +411,10 @@ void EventWriter::histogram(const std::string& tag, std::span<const float> value
     histogram.sum_of_squares += static_cast<double>(value) * value;
     first = false;
   }
-  const double width = (histogram.max - histogram.min) / kBuckets;
-  histogram.counts.resize(kBuckets);
-  for (size_t i = 0; i < kBuckets; ++i)
-    histogram.limits.push_back(i + 1 == kBuckets ? histogram.max : histogram.min + width * static_cast<double>(i + 1));
+  const double width = (histogram.max - histogram.min) / buckets;
+  histogram.counts.resize(buckets);
+  for (size_t i = 0; i < buckets; ++i)
+    histogram.limits.push_back(i + 1 == buckets ? histogram.max : histogram.min + width * static_cast<double>(i + 1));
   for (const float value : values) {
     if (!std::isfinite(value)) continue;
     const auto bucket =

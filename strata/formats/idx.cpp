@@ -37,8 +37,8 @@ class Source {
   Source(std::span<const std::byte> file, const std::string& name) : name_(name), rest_(file) {
     packed_ = file.size() >= 2 && file[0] == std::byte{0x1f} && file[1] == std::byte{0x8b};
     if (!packed_) return;
-    constexpr int kGzipOnly = 16;
-    if (inflateInit2(&stream_, kGzipOnly + MAX_WBITS) != Z_OK) fail(name_, ": cannot start zlib");
+    constexpr int gzip_only = 16;
+    if (inflateInit2(&stream_, gzip_only + MAX_WBITS) != Z_OK) fail(name_, ": cannot start zlib");
   }
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
@@ -75,8 +75,8 @@ class Source {
 
   /// Most bytes that can still come: deflate packs 1032 bytes into one at best.
   uint64_t most_left() const {
-    constexpr uint64_t kBestRatio = 1032;
-    return packed_ ? (rest_.size() + stream_.avail_in + 1) * kBestRatio : rest_.size();
+    constexpr uint64_t best_ratio = 1032;
+    return packed_ ? (rest_.size() + stream_.avail_in + 1) * best_ratio : rest_.size();
   }
 
   /// Throws unless everything has been read (for gzip: its checksum too).
@@ -138,8 +138,8 @@ IdxArray parse_idx(std::span<const std::byte> file, const std::string& name) {
   // A claim may still be a thousand times what the file holds: memory grows with what has really come.
   size_t done = 0;
   while (done < total) {
-    constexpr uint64_t kFirst = 1 << 20;
-    array.bytes.resize(std::min<uint64_t>(total, std::max<uint64_t>(kFirst, 2 * done)));
+    constexpr uint64_t first = 1 << 20;
+    array.bytes.resize(std::min<uint64_t>(total, std::max<uint64_t>(first, 2 * done)));
     const size_t got = source.read(std::span(array.bytes).subspan(done));
     done += got;
     if (got == 0) fail(name, ": expected ", total, " bytes of data as the header says, found ", done);

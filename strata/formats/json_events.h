@@ -13,7 +13,8 @@ namespace strata {
 
 /// Base of handlers for JSON that cannot be trusted: values arrive one by one, so that a hostile text of 100 MB is
 /// refused at the byte that proves it hostile, in constant memory (a tree or an index of the text would take several
-/// times its size). Refuses whatever a derived handler does not take; a handler refuses by throwing Error.
+/// times its size). Refuses the scalars that a derived handler does not take; objects, lists and keys are the handler's
+/// own. A handler refuses by throwing Error.
 class JsonEvents {
  public:
   virtual ~JsonEvents() = default;
@@ -26,11 +27,6 @@ class JsonEvents {
   bool number_float(double, const std::string& text) { refuse("the number " + text.substr(0, 40)); }
   bool string(const std::string& text) { refuse("the text " + in_quotes(text)); }
   bool binary(const nlohmann::json::binary_t&) { refuse("binary data"); }
-  bool start_object(size_t) { refuse("an object"); }
-  bool start_array(size_t) { refuse("a list"); }
-  bool key(const std::string& text) { refuse("the key " + in_quotes(text)); }
-  bool end_object() { return true; }
-  bool end_array() { return true; }
   bool parse_error(size_t, const std::string&, const nlohmann::json::exception& error) {
     fail(context(), ": malformed JSON: ", std::string(error.what()).substr(0, 400));
   }

@@ -1,6 +1,7 @@
 #include "strata/formats/safetensors.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <numeric>
@@ -22,12 +23,13 @@ constexpr std::string_view kMetadataKey = "__metadata__";
 
 struct Entry {
   std::string name;
-  std::optional<std::string> dtype;
-  std::optional<std::vector<int64_t>> shape;
-  std::optional<std::vector<uint64_t>> offsets;  // begin, end
+  std::string dtype;
+  std::vector<int64_t> shape;
+  std::array<uint64_t, 2> offsets{};  // begin, end
+  bool has_dtype = false, has_shape = false, has_offsets = false;
 
-  uint64_t begin() const { return (*offsets)[0]; }
-  uint64_t end() const { return (*offsets)[1]; }
+  uint64_t begin() const { return offsets[0]; }
+  uint64_t end() const { return offsets[1]; }
 };
 
 // Reads the header's JSON. Besides the grammar it refuses, as early as possible, tensors that together claim more than
@@ -63,8 +65,7 @@ class HeaderReader : public JsonEvents {
 
   bool end_array() {
     if (at_ == At::Ignored) return leave_ignored();
-    if (at_ == At::Offsets && entries.back().offsets->size() != 2)
-      refuse(std::to_string(entries.back().offsets->size()) + " of them");
+    if (at_ == At::Offsets && offsets_read_ != 2) refuse(std::to_string(offsets_read_) + " of them");
     return go(At::Fields);
   }
 
@@ -77,7 +78,7 @@ class HeaderReader : public JsonEvents {
           if (std::exchange(seen_metadata_, true)) refuse("it a second time");
           return go(At::MetadataValue);
         }
-        entries.push_back({.name = text, .dtype = {}, .shape = {}, .offsets = {}});
+        entries.emplace_back().name = text;
         return go(At::TensorValue);
       case At::MetadataKeys:
         metadata_key_ = text;
@@ -105,15 +106,15 @@ class HeaderReader : public JsonEvents {
   bool number_unsigned(uint64_t value) {
     if (at_ == At::Ignored) return ignored_scalar();
     if (at_ == At::Shape) {
-      auto& shape = *entries.back().shape;
+      auto& shape = entries.back().shape;
       if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return JsonEvents::number_unsigned(value);
       if (shape.size() == kMaxRank) refuse("more than " + std::to_string(kMaxRank));
       shape.push_back(static_cast<int64_t>(value));
       return true;
     }
     if (at_ == At::Offsets) {
-      if (entries.back().offsets->size() == 2) refuse("a third");
-      entries.back().offsets->push_back(value);
+      if (offsets_read_ == 2) refuse("a third");
+      entries.back().offsets[offsets_read_++] = value;
       return true;
     }
     return JsonEvents::number_unsigned(value);
@@ -184,21 +185,20 @@ class HeaderReader : public JsonEvents {
 
   bool field(const std::string& text) {
     Entry& entry = entries.back();
-    const auto once = [&](bool seen) {
-      if (seen) fail(context(), ": expected each field once, found '", text, "' a second time");
+    const auto once = [&](bool& seen) {
+      if (std::exchange(seen, true)) fail(context(), ": expected each field once, found '", text, "' a second time");
     };
     if (text == "dtype") {
-      once(entry.dtype.has_value());
+      once(entry.has_dtype);
       return go(At::DtypeValue);
     }
     if (text == "shape") {
-      once(entry.shape.has_value());
-      entry.shape.emplace();
+      once(entry.has_shape);
       return go(At::ShapeValue);
     }
     if (text == "data_offsets") {
-      once(entry.offsets.has_value());
-      entry.offsets.emplace();
+      once(entry.has_offsets);
+      offsets_read_ = 0;
       return go(At::OffsetsValue);
     }
     ignored_depth_ = 0;
@@ -206,8 +206,8 @@ class HeaderReader : public JsonEvents {
   }
 
   bool enter_ignored() {
-    constexpr int kDepthOfFields = 2;
-    if (++ignored_depth_ + kDepthOfFields > kMaxDepth) refuse("more");
+    constexpr int depth_of_fields = 2;
+    if (++ignored_depth_ + depth_of_fields > kMaxDepth) refuse("more");
     return true;
   }
   bool leave_ignored() {
@@ -218,7 +218,10 @@ class HeaderReader : public JsonEvents {
 
   void check_entry() {
     const Entry& entry = entries.back();
-    const char* missing = !entry.dtype ? "dtype" : !entry.shape ? "shape" : !entry.offsets ? "data_offsets" : nullptr;
+    const char* missing = !entry.has_dtype     ? "dtype"
+                          : !entry.has_shape   ? "shape"
+                          : !entry.has_offsets ? "data_offsets"
+                                               : nullptr;
     if (missing != nullptr) fail(context(), ": expected the fields dtype, shape and data_offsets, found no ", missing);
     if (entry.end() < entry.begin() || entry.end() > data_bytes_)
       fail(context(), ": expected data_offsets that rise within the ", data_bytes_, " bytes of data, found [",
@@ -234,6 +237,7 @@ class HeaderReader : public JsonEvents {
   uint64_t claimed_ = 0;
   At at_ = At::Start;
   int ignored_depth_ = 0;
+  size_t offsets_read_ = 0;
   bool seen_metadata_ = false;
   std::string metadata_key_;
 };
@@ -269,7 +273,13 @@ void check_layout(const std::string& path, std::vector<Entry>& entries, uint64_t
     fail(path, ": expected ", reached, " bytes of data as the header says, found ", data_bytes);
 }
 
+void check_header_bytes(const std::string& path, uint64_t bytes) {
+  if (bytes > kMaxHeaderBytes)
+    fail(path, ": expected a header of at most ", kMaxHeaderBytes, " bytes, these names and metadata need ", bytes);
+}
+
 std::string as_json(const std::string& path, const std::string& text) {
+  check_header_bytes(path, text.size());
   try {
     return nlohmann::json(text).dump();
   } catch (const nlohmann::json::exception&) {
@@ -313,17 +323,17 @@ void Safetensors::parse(std::span<const std::byte> file, const SafetensorsOption
 
   for (Entry& entry : header.entries) {
     const std::string who = path_ + ": tensor " + in_quotes(entry.name);
-    const std::optional<DType> dtype = dtype_from_name(*entry.dtype);
+    const std::optional<DType> dtype = dtype_from_name(entry.dtype);
     if (!dtype && !options.skip_unknown_dtypes)
-      fail(who, ": expected a type of the format (F32, BF16, ...), found ", in_quotes(*entry.dtype));
+      fail(who, ": expected a type of the format (F32, BF16, ...), found ", in_quotes(entry.dtype));
     if (!dtype) {
       skipped_.push_back(std::move(entry.name));
       continue;
     }
     const uint64_t size = entry.end() - entry.begin();
-    if (const uint64_t needed = tensor_bytes(who, *dtype, *entry.shape); needed != size)
+    if (const uint64_t needed = tensor_bytes(who, *dtype, entry.shape); needed != size)
       fail(who, ": expected ", needed, " bytes for its type and shape, found ", size);
-    tensors_.push_back({std::move(entry.name), *dtype, std::move(*entry.shape), data.subspan(entry.begin(), size)});
+    tensors_.push_back({std::move(entry.name), *dtype, std::move(entry.shape), data.subspan(entry.begin(), size)});
   }
 
   by_name_.resize(tensors_.size());
@@ -346,6 +356,7 @@ const TensorView* Safetensors::find(std::string_view name) const {
 const TensorView& Safetensors::at(std::string_view name) const {
   if (const TensorView* tensor = find(name)) return *tensor;
   std::vector<std::string> names;
+  names.reserve(by_name_.size());
   for (const uint32_t index : by_name_) names.push_back(tensors_[index].name);
   fail(path_, ": no tensor ", in_quotes(name), suggestion(name, names), "; it holds ", names.size(), ": ",
        join_names(names, 8));
@@ -395,8 +406,7 @@ SafetensorsLayout layout_safetensors(const std::string& path, std::span<const Te
     fail(path, ": expected each tensor once, found ", in_quotes(*twin), " a second time");
   json.append((8 - json.size() % 8) % 8, ' ');
   const uint64_t length = json.size();
-  if (length > kMaxHeaderBytes)
-    fail(path, ": expected a header of at most ", kMaxHeaderBytes, " bytes, these names need ", length);
+  check_header_bytes(path, length);
   layout.header.resize(kLengthBytes);
   std::memcpy(layout.header.data(), &length, kLengthBytes);
   layout.header += json;

@@ -91,6 +91,10 @@ class IndexReader : public JsonEvents {
   std::string tensor_;
 };
 
+std::string beside(const std::string& folder, const std::string& name) {
+  return folder + "/" + name;
+}
+
 std::string shard_name(size_t index, size_t count) {
   char name[64];
   (void)std::snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", index + 1, count);
@@ -103,7 +107,8 @@ CheckpointTensors open_shards(const std::string& folder, const std::string& inde
   std::set<std::string> names;
   for (const auto& [tensor, shard] : shards) names.insert(shard);
   std::vector<Safetensors> files;
-  for (const std::string& name : names) files.emplace_back(folder + "/" + name);
+  files.reserve(names.size());
+  for (const std::string& name : names) files.emplace_back(beside(folder, name));
   return {std::move(files), shards, folder};
 }
 
@@ -146,6 +151,7 @@ const TensorView* CheckpointTensors::find(std::string_view name) const {
 const TensorView& CheckpointTensors::at(std::string_view name) const {
   if (const TensorView* tensor = find(name)) return *tensor;
   std::vector<std::string> names;
+  names.reserve(tensors_.size());
   for (const TensorView* tensor : tensors_) names.push_back(tensor->name);
   fail(path_, ": no tensor ", in_quotes(name), suggestion(name, names), "; it holds ", names.size(), ": ",
        join_names(names, 8));
@@ -194,7 +200,7 @@ void write_checkpoint_tensors(const std::string& folder, std::span<const TensorV
   nlohmann::json index = {{"metadata", {{"total_size", total}}}};
   for (size_t i = 0; i < shards.size(); ++i) {
     const std::string name = shard_name(i, shards.size());
-    write_safetensors(folder + "/" + name, shards[i], metadata);
+    write_safetensors(beside(folder, name), shards[i], metadata);
     for (const TensorView& tensor : shards[i])
       if (!index["weight_map"].emplace(tensor.name, name).second)
         fail(folder, ": expected each tensor once, found ", in_quotes(tensor.name), " a second time");

@@ -22,7 +22,8 @@ double dot(const float* a, const float* b, int64_t count) {
   return total;
 }
 
-void forward_reference(const AttentionForward& a, const AttentionPiece& piece, int64_t begin, int64_t end, float*) {
+void forward_reference(const AttentionForward& a, const AttentionPiece& piece, const AttentionPiece&, int64_t begin,
+                       int64_t end, float*) {
   const int64_t dim = a.shape.head_dim;
   const int64_t heads = a.shape.heads;
   const int64_t row = 3 * heads * dim;
@@ -49,7 +50,7 @@ void forward_reference(const AttentionForward& a, const AttentionPiece& piece, i
   }
 }
 
-void backward_reference(const AttentionBackward& a, const AttentionPiece& piece, float*) {
+void backward_reference(const AttentionBackward& a, const AttentionPiece& piece, const AttentionPiece&, float*) {
   const int64_t time = piece.time;
   const int64_t dim = a.shape.head_dim;
   const int64_t heads = a.shape.heads;
@@ -143,10 +144,11 @@ void attention_forward(const AttentionForward& args) {
     const auto scratch = aligned_floats(level.forward_scratch(time, args.shape.head_dim));
     for (int64_t item = begin; item < end; ++item) {
       const AttentionPiece piece = piece_of(args.shape, item / cuts);
+      const AttentionPiece next = piece_of(args.shape, std::min(item + 1, end - 1) / cuts);
       const int64_t cut = item % cuts;
       const int64_t from = piece.time * cut / cuts;
       const int64_t to = piece.time * (cut + 1) / cuts;
-      if (from < to) level.forward(args, piece, from, to, scratch.get());
+      if (from < to) level.forward(args, piece, next, from, to, scratch.get());
     }
   });
 }
@@ -160,7 +162,8 @@ void attention_backward(const AttentionBackward& args) {
     const auto scratch = aligned_floats(level.backward_scratch(time, args.shape.head_dim));
     for (int64_t item = begin; item < end; ++item) {
       const AttentionPiece piece = piece_of(args.shape, item);
-      if (piece.time > 0) level.backward(args, piece, scratch.get());
+      const AttentionPiece next = piece_of(args.shape, std::min(item + 1, end - 1));
+      if (piece.time > 0) level.backward(args, piece, next, scratch.get());
     }
   });
 }

@@ -40,16 +40,19 @@ struct AttentionBackward {
 void attention_forward(const AttentionForward& args);
 void attention_backward(const AttentionBackward& args);
 
-/// What a level works on: one head of one sequence, `time` > 0 rows that start at `first`.
+/// What a level works on: one head of one sequence, `time` > 0 rows that start at `first`. `next` is the piece this
+/// thread works on afterwards (or again the same): short ones are fetched into the cache meanwhile, since rows of one
+/// head lie too far apart for the processor to guess.
 struct AttentionPiece {
   int64_t first, time, head;
 };
 struct AttentionLevel {
   Isa isa;
   /// Rows [begin, end) of the piece's queries; scratch holds forward_scratch floats, 64-byte aligned.
-  void (*forward)(const AttentionForward& args, const AttentionPiece& piece, int64_t begin, int64_t end,
-                  float* scratch);
-  void (*backward)(const AttentionBackward& args, const AttentionPiece& piece, float* scratch);
+  void (*forward)(const AttentionForward& args, const AttentionPiece& piece, const AttentionPiece& next, int64_t begin,
+                  int64_t end, float* scratch);
+  void (*backward)(const AttentionBackward& args, const AttentionPiece& piece, const AttentionPiece& next,
+                   float* scratch);
   int64_t (*forward_scratch)(int64_t time, int64_t head_dim);
   int64_t (*backward_scratch)(int64_t time, int64_t head_dim);
 };

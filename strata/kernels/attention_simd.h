@@ -3,12 +3,15 @@
 #include "strata/kernels/attention.h"
 #include "strata/kernels/small_gemm_simd.h"
 
+// Scores are kept transposed, [keys, queries]: the lanes of a vector are queries. So the softmax of a query runs down
+// its lane without a horizontal reduction, any number of keys fits without masks, and only q and dout need a transposed
+// copy; k, v and the gradients are read and written where they are.
+
 namespace strata::simd::STRATA_SIMD {
 
-// A block of scores stays in the second cache level; sequences up to one key block need no online softmax.
-inline constexpr int64_t kQueryBlock = 32;
-inline constexpr int64_t kForwardKeys = 256;
-inline constexpr int64_t kBackwardKeys = 128;
+inline constexpr int64_t kQueryLanes = 3 * kWidth;  // one block of scores stays in the first cache level
+inline constexpr int64_t kKeyBlock = 256;           // sequences up to this need no online softmax
+inline constexpr int64_t kInPlaceTime = 64;         // longer ones are packed, since their rows fall on few cache sets
 
 STRATA_INLINE int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
@@ -16,128 +19,108 @@ STRATA_INLINE int64_t smaller(int64_t a, int64_t b) {
 STRATA_INLINE float softmax_scale(const AttentionShape& shape) {
   return shape.scale > 0 ? shape.scale : 1.0F / __builtin_sqrtf(static_cast<float>(shape.head_dim));
 }
+STRATA_INLINE bool works_in_place(int64_t time, int64_t head_dim) {
+  return head_dim % kWidth == 0 && time <= kInPlaceTime;
+}
 
-/// Hands out pieces of the caller's scratch, each 64-byte aligned.
+/// Hands out pieces of the caller's scratch, each 64-byte aligned; with no memory it only counts.
 struct Scratch {
-  float* next;
-  static constexpr int64_t padded(int64_t count) { return (count + 15) / 16 * 16; }
+  float* memory;
+  int64_t used = 0;
   float* take(int64_t count) {
-    float* taken = next;
-    next += padded(count);
+    float* taken = memory ? memory + used : nullptr;
+    used += (count + 15) / 16 * 16;
     return taken;
   }
 };
 
-/// Keys per block, and all keys padded to whole blocks.
-STRATA_INLINE int64_t key_block(int64_t keys, int64_t most) {
-  return smaller(round_up(keys), most);
-}
-STRATA_INLINE int64_t whole_blocks(int64_t keys, int64_t block) {
-  return (keys + block - 1) / block * block;
+/// `time` rows of one head, `stride` floats apart: the tensor itself or a packed copy.
+struct HeadRows {
+  const float* data;
+  int64_t stride;
+  const float* row(int64_t r) const { return data + r * stride; }
+  Strided at(int64_t r) const { return {row(r), stride, 1}; }
+};
+STRATA_INLINE HeadRows head_rows(const float* data, int64_t stride, int64_t time, int64_t dim, float* copy) {
+  if (!copy) return {data, stride};
+  pack_rows(data, stride, time, dim, copy);
+  return {copy, round_up(dim)};
 }
 
+/// Asks for the rows of the next piece.
+STRATA_INLINE void prefetch(const float* data, int64_t stride, const AttentionPiece& piece, int64_t dim) {
+  if (piece.time > kInPlaceTime) return;
+  const float* rows = data + piece.first * stride + piece.head * dim;
+  for (int64_t r = 0; r < piece.time; ++r)
+    for (int64_t c = 0; c < dim; c += 16) __builtin_prefetch(rows + r * stride + c);
+}
+
+struct ForwardScratch {
+  float *k, *v, *o, *qt, *s, *tops, *sums, *shrink;
+  int64_t used;
+  ForwardScratch(float* memory, int64_t time, int64_t dim) {
+    Scratch scratch{memory};
+    const int64_t wide = round_up(dim);
+    const int64_t copied = works_in_place(time, dim) ? 0 : time * wide;
+    k = scratch.take(copied);
+    v = scratch.take(copied);
+    o = scratch.take(copied ? kQueryLanes * wide : 0);
+    if (!copied) k = v = o = nullptr;
+    qt = scratch.take(dim * kQueryLanes);
+    s = scratch.take(smaller(time, kKeyBlock) * kQueryLanes);
+    tops = scratch.take(kQueryLanes);
+    sums = scratch.take(kQueryLanes);
+    shrink = scratch.take(kQueryLanes);
+    used = scratch.used;
+  }
+};
 inline int64_t forward_scratch(int64_t time, int64_t head_dim) {
-  const int64_t wide = round_up(head_dim);
-  // A causal piece may see fewer keys than time and so have smaller blocks: never more than this.
-  return (time + kForwardKeys) * (head_dim + wide) + kQueryBlock * (kForwardKeys + wide + 2) + 256;
+  // Short sequences may need no copies where longer ones do: the larger of both.
+  const int64_t packed = ForwardScratch(nullptr, time, head_dim).used;
+  const int64_t in_place = ForwardScratch(nullptr, smaller(time, kInPlaceTime), head_dim).used;
+  return packed > in_place ? packed : in_place;
 }
 
-/// One row of scores -> exp(scale s - top), zero from `valid` to `width`; returns the sum.
-STRATA_INLINE float exponentials(float* s, int64_t valid, int64_t width, float scale, float top) {
-  V total = zero();
-  for_vectors(valid, [&](int64_t c, int64_t n, auto whole) {
-    V e = exp_of_negative(fma(load(s + c), set(scale), set(-top)));
-    if constexpr (!decltype(whole)::value) e = select_first(n, e, zero());
-    store(s + c, e);
-    total = total + e;
-  });
-  for (int64_t c = round_up(valid); c < width; c += kWidth) store(s + c, zero());
-  return sum(total);
-}
-
-STRATA_INLINE float row_maximum(const float* s, int64_t valid) {
-  V top = set(-__builtin_inff());
-  for_vectors(valid, [&](int64_t c, int64_t n, auto whole) {
-    V x = load(s + c);
-    if constexpr (!decltype(whole)::value) x = select_first(n, x, set(-__builtin_inff()));
-    top = max(x, top);
-  });
-  return largest(top);
-}
-
-inline void attention_forward(const AttentionForward& a, const AttentionPiece& piece, int64_t begin, int64_t end,
-                              float* memory) {
-  const int64_t heads = a.shape.heads;
-  const int64_t dim = a.shape.head_dim;
-  const int64_t wide = round_up(dim);
-  const int64_t row = 3 * heads * dim;
-  const float scale = softmax_scale(a.shape);
-  const int64_t keys = a.shape.causal ? end : piece.time;  // no row looks further
-  const float* q = a.qkv + piece.first * row + piece.head * dim;
-  const float* k = q + heads * dim;
-  const float* v = k + heads * dim;
-
-  Scratch scratch{memory};
-  const int64_t block = key_block(keys, kForwardKeys);
-  float* kt = scratch.take(whole_blocks(keys, block) * dim);  // blocks of [dim, block]
-  float* vp = scratch.take(keys * wide);                      // [keys, wide]
-  float* s = scratch.take(kQueryBlock * block);
-  float* o = scratch.take(kQueryBlock * wide);
-  float* tops = scratch.take(kQueryBlock);
-  float* sums = scratch.take(kQueryBlock);
-  for (int64_t from = 0; from < keys; from += block)
-    pack_transposed(k + from * row, row, smaller(block, keys - from), dim, kt + from * dim, block);
-  pack_rows(v, row, keys, dim, vp);
-
-  for (int64_t first = begin; first < end; first += kQueryBlock) {
-    const int64_t queries = smaller(kQueryBlock, end - first);
-    const int64_t reach = a.shape.causal ? first + queries : keys;
-    for (int64_t from = 0; from < reach; from += block) {
-      const int64_t here = smaller(block, reach - from);
-      small_gemm<false>({q + first * row, row, 1}, kt + from * dim, block, s, block, queries, round_up(here), dim);
-      for (int64_t i = 0; i < queries; ++i) {
-        const int64_t visible = a.shape.causal ? smaller(here, first + i + 1 - from) : here;
-        float* scores = s + i * block;
-        if (visible <= 0) {  // only later blocks of a causal row
-          for (int64_t c = 0; c < here; c += kWidth) store(scores + c, zero());
-          continue;
-        }
-        const float top = row_maximum(scores, visible) * scale;
-        if (from == 0) {
-          tops[i] = top;
-          sums[i] = exponentials(scores, visible, here, scale, top);
-          continue;
-        }
-        const float new_top = top > tops[i] ? top : tops[i];
-        const float shrink = __builtin_expf(tops[i] - new_top);
-        sums[i] = sums[i] * shrink + exponentials(scores, visible, here, scale, new_top);
-        tops[i] = new_top;
-        for (int64_t c = 0; c < wide; c += kWidth) store(o + i * wide + c, load(o + i * wide + c) * set(shrink));
+/// Scores of keys [from, from + keys) in s -> exp(scale s - top) with the running maxima and sums of an online softmax
+/// (Milakov and Gimelshein 2018); lanes are queries [first, first + lanes). shrink gets what earlier sums and outputs
+/// are multiplied by.
+inline void softmax_columns(const ForwardScratch& to, int64_t lanes, int64_t keys, float scale, bool causal,
+                            int64_t from, int64_t first) {
+  for (int64_t lane = 0; lane < lanes; lane += kWidth) {
+    float* s = to.s + lane;
+    V top = set(-__builtin_inff());
+    for (int64_t j = 0; j < keys; ++j) {
+      V x = load(s + j * kQueryLanes);
+      if (causal && from + j > first + lane) {
+        const int64_t hidden = smaller(from + j - first - lane, kWidth);  // queries before the key
+        x = select_first(hidden, set(-__builtin_inff()), x);
+        store(s + j * kQueryLanes, x);
       }
-      if (from == 0)
-        small_gemm<false>({s, block, 1}, vp, wide, o, wide, queries, wide, here);
-      else
-        small_gemm<true>({s, block, 1}, vp + from * wide, wide, o, wide, queries, wide, here);
+      top = max(x, top);
     }
-    for (int64_t i = 0; i < queries; ++i) {
-      const int64_t at = piece.first + first + i;
-      const V inverse = set(1.0F / sums[i]);
-      float* out = a.out + (at * heads + piece.head) * dim;
-      for_vectors(
-          dim, [&](int64_t c, int64_t n, auto whole) { store(out + c, load(o + i * wide + c) * inverse, n, whole); });
-      if (a.lse) a.lse[at * heads + piece.head] = tops[i] + __builtin_logf(sums[i]);
+    top = top * set(scale);
+    V sums = zero();
+    if (from > 0) {
+      const V before = load(to.tops + lane);
+      top = max(before, top);
+      const V shrink = exp_of_negative(before - top);
+      store(to.shrink + lane, shrink);
+      sums = load(to.sums + lane) * shrink;
     }
+    store(to.tops + lane, top);
+    for (int64_t j = 0; j < keys; ++j) {
+      const V x = load(s + j * kQueryLanes);
+      V e = exp_of_negative(fma(x, set(scale), zero() - top));
+      if (causal && from + j > first + lane) e = select_first(smaller(from + j - first - lane, kWidth), zero(), e);
+      store(s + j * kQueryLanes, e);
+      sums = sums + e;
+    }
+    store(to.sums + lane, sums);
   }
 }
 
-inline int64_t backward_scratch(int64_t time, int64_t head_dim) {
-  const int64_t wide = round_up(head_dim);
-  const int64_t keys = key_block(time, kBackwardKeys);
-  return time * (3 * wide + 2) + keys * (2 * head_dim + 3 * wide) + 2 * kQueryBlock * keys + 256;
-}
-
-inline void attention_backward(const AttentionBackward& a, const AttentionPiece& piece, float* memory) {
-  const int64_t time = piece.time;
+inline void attention_forward(const AttentionForward& a, const AttentionPiece& piece, const AttentionPiece& next,
+                              int64_t begin, int64_t end, float* memory) {
   const int64_t heads = a.shape.heads;
   const int64_t dim = a.shape.head_dim;
   const int64_t wide = round_up(dim);
@@ -145,81 +128,163 @@ inline void attention_backward(const AttentionBackward& a, const AttentionPiece&
   const int64_t out_row = heads * dim;
   const float scale = softmax_scale(a.shape);
   const float* q = a.qkv + piece.first * row + piece.head * dim;
-  const float* k = q + heads * dim;
-  const float* v = k + heads * dim;
-  const float* out = a.out + piece.first * out_row + piece.head * dim;
-  const float* dout = a.dout + piece.first * out_row + piece.head * dim;
-  float* dq_out = a.dqkv + piece.first * row + piece.head * dim;
+  for (int64_t part = 0; part < 3; ++part) prefetch(a.qkv + part * out_row, row, next, dim);
+  const ForwardScratch scratch(memory, piece.time, dim);
+  const int64_t visible = a.shape.causal ? end : piece.time;  // no query looks further
+  const HeadRows k = head_rows(q + heads * dim, row, visible, dim, scratch.k);
+  const HeadRows v = head_rows(q + 2 * heads * dim, row, visible, dim, scratch.v);
 
-  Scratch scratch{memory};
-  const int64_t block = key_block(time, kBackwardKeys);
-  float* qp = scratch.take(time * wide);
-  float* dop = scratch.take(time * wide);
-  float* dq = scratch.take(time * wide);
-  float* lse = scratch.take(time);
-  float* dots = scratch.take(time);  // D_i = dout_i . out_i
-  float* kt = scratch.take(dim * block);
-  float* vt = scratch.take(dim * block);
-  float* kp = scratch.take(block * wide);
-  float* dk = scratch.take(block * wide);
-  float* dv = scratch.take(block * wide);
-  float* p = scratch.take(kQueryBlock * block);
-  float* ds = scratch.take(kQueryBlock * block);
-  pack_rows(q, row, time, dim, qp);
-  pack_rows(dout, out_row, time, dim, dop);
-  for (int64_t i = 0; i < time; ++i) {
-    V dot = zero();
-    for_vectors(dim, [&](int64_t c, int64_t n, auto whole) {
-      dot = fma(load(out + i * out_row + c, n, whole), load(dop + i * wide + c), dot);
-    });
-    dots[i] = sum(dot);
-    lse[i] = a.lse[(piece.first + i) * heads + piece.head];
-  }
-
-  for (int64_t from = 0; from < time; from += block) {
-    const int64_t here = smaller(block, time - from);
-    pack_transposed(k + from * row, row, here, dim, kt, block);
-    pack_transposed(v + from * row, row, here, dim, vt, block);
-    pack_rows(k + from * row, row, here, dim, kp);
-    for (int64_t i = 0; i < here * wide; i += kWidth) {
-      store(dk + i, zero());
-      store(dv + i, zero());
+  for (int64_t first = begin; first < end; first += kQueryLanes) {
+    const int64_t queries = smaller(kQueryLanes, end - first);
+    const int64_t lanes = round_up(queries);
+    const int64_t reach = a.shape.causal ? first + queries : piece.time;
+    float* out = a.out + (piece.first + first) * out_row + piece.head * dim;
+    float* o = scratch.o ? scratch.o : out;
+    const int64_t o_row = scratch.o ? wide : out_row;
+    pack_transposed(q + first * row, row, queries, dim, scratch.qt, kQueryLanes);
+    for (int64_t from = 0; from < reach; from += kKeyBlock) {
+      const int64_t keys = smaller(kKeyBlock, reach - from);
+      small_gemm<false>(k.at(from), scratch.qt, kQueryLanes, scratch.s, kQueryLanes, keys, lanes, dim);
+      softmax_columns(scratch, lanes, keys, scale, a.shape.causal, from, first);
+      const Strided p{scratch.s, 1, kQueryLanes};
+      if (from == 0) {
+        small_gemm<false>(p, v.row(0), v.stride, o, o_row, queries, wide, keys);
+        continue;
+      }
+      for (int64_t i = 0; i < queries; ++i)
+        for (int64_t c = 0; c < wide; c += kWidth)
+          store(o + i * o_row + c, load(o + i * o_row + c) * set(scratch.shrink[i]));
+      small_gemm<true>(p, v.row(from), v.stride, o, o_row, queries, wide, keys);
     }
-    const int64_t start =
-        a.shape.causal ? from / kQueryBlock * kQueryBlock : 0;  // earlier queries do not see these keys
-    for (int64_t first = start; first < time; first += kQueryBlock) {
-      const int64_t queries = smaller(kQueryBlock, time - first);
-      small_gemm<false>({qp + first * wide, wide, 1}, kt, block, p, block, queries, round_up(here), dim);
-      small_gemm<false>({dop + first * wide, wide, 1}, vt, block, ds, block, queries, round_up(here), dim);
-      for (int64_t i = 0; i < queries; ++i) {
-        int64_t visible = a.shape.causal ? smaller(here, first + i + 1 - from) : here;
-        if (visible < 0) visible = 0;
-        float* p_row = p + i * block;
-        float* ds_row = ds + i * block;
-        const V offset = set(-lse[first + i]);
-        const V dot = set(dots[first + i]);
-        for_vectors(visible, [&](int64_t c, int64_t n, auto whole) {
-          V e = exp_of_negative(fma(load(p_row + c), set(scale), offset));
-          if constexpr (!decltype(whole)::value) e = select_first(n, e, zero());
-          store(p_row + c, e);
-          store(ds_row + c, (load(ds_row + c) - dot) * e * set(scale));
+    for (int64_t lane = 0; lane < lanes; lane += kWidth) {
+      const V sums = load(scratch.sums + lane);
+      store(scratch.tops + lane, load(scratch.tops + lane) + log(sums));
+      store(scratch.sums + lane, set(1.0F) / sums);
+    }
+    for (int64_t i = 0; i < queries; ++i) {
+      const V inverse = set(scratch.sums[i]);
+      for_vectors(dim, [&](int64_t c, int64_t n, auto whole) {
+        store(out + i * out_row + c, load(o + i * o_row + c) * inverse, n, whole);
+      });
+      if (a.lse) a.lse[(piece.first + first + i) * heads + piece.head] = scratch.tops[i];
+    }
+  }
+}
+
+struct BackwardScratch {
+  float *q, *k, *v, *dout, *dq, *dk, *dv, *qt, *doutt, *p, *ds, *lse, *dots;
+  int64_t used;
+  BackwardScratch(float* memory, int64_t time, int64_t dim) {
+    Scratch scratch{memory};
+    const bool copies = !works_in_place(time, dim);
+    for (float** copy : {&q, &k, &v, &dout, &dq, &dk, &dv})
+      *copy = copies ? scratch.take(time * round_up(dim)) : nullptr;
+    qt = scratch.take(dim * kQueryLanes);
+    doutt = scratch.take(dim * kQueryLanes);
+    p = scratch.take(smaller(time, kKeyBlock) * kQueryLanes);
+    ds = scratch.take(smaller(time, kKeyBlock) * kQueryLanes);
+    lse = scratch.take(kQueryLanes);
+    dots = scratch.take(kQueryLanes);
+    used = scratch.used;
+  }
+};
+inline int64_t backward_scratch(int64_t time, int64_t head_dim) {
+  const int64_t packed = BackwardScratch(nullptr, time, head_dim).used;
+  const int64_t in_place = BackwardScratch(nullptr, smaller(time, kInPlaceTime), head_dim).used;
+  return packed > in_place ? packed : in_place;
+}
+
+template <class... Arguments>
+STRATA_INLINE void small_gemm(bool accumulate, Arguments... arguments) {
+  accumulate ? small_gemm<true>(arguments...) : small_gemm<false>(arguments...);
+}
+
+inline void attention_backward(const AttentionBackward& a, const AttentionPiece& piece, const AttentionPiece& next,
+                               float* memory) {
+  const int64_t time = piece.time;
+  const int64_t heads = a.shape.heads;
+  const int64_t dim = a.shape.head_dim;
+  const int64_t wide = round_up(dim);
+  const int64_t row = 3 * heads * dim;
+  const int64_t out_row = heads * dim;
+  const float scale = softmax_scale(a.shape);
+  const float* q_in = a.qkv + piece.first * row + piece.head * dim;
+  const float* out = a.out + piece.first * out_row + piece.head * dim;
+  const float* dout_in = a.dout + piece.first * out_row + piece.head * dim;
+  float* dq_out = a.dqkv + piece.first * row + piece.head * dim;
+  float* dk_out = dq_out + heads * dim;
+  float* dv_out = dk_out + heads * dim;
+  for (int64_t part = 0; part < 3; ++part) prefetch(a.qkv + part * out_row, row, next, dim);
+  prefetch(a.out, out_row, next, dim);
+  prefetch(a.dout, out_row, next, dim);
+  const BackwardScratch scratch(memory, time, dim);
+  const bool copies = scratch.q != nullptr;
+  const HeadRows q = head_rows(q_in, row, time, dim, scratch.q);
+  const HeadRows k = head_rows(q_in + heads * dim, row, time, dim, scratch.k);
+  const HeadRows v = head_rows(q_in + 2 * heads * dim, row, time, dim, scratch.v);
+  const HeadRows dout = head_rows(dout_in, out_row, time, dim, scratch.dout);
+  float* dq = copies ? scratch.dq : dq_out;
+  float* dk = copies ? scratch.dk : dk_out;
+  float* dv = copies ? scratch.dv : dv_out;
+  const int64_t d_row = copies ? wide : row;
+
+  for (int64_t first = 0; first < time; first += kQueryLanes) {
+    const int64_t queries = smaller(kQueryLanes, time - first);
+    const int64_t lanes = round_up(queries);
+    const int64_t reach = a.shape.causal ? first + queries : time;
+    pack_transposed(q_in + first * row, row, queries, dim, scratch.qt, kQueryLanes);
+    pack_transposed(dout_in + first * out_row, out_row, queries, dim, scratch.doutt, kQueryLanes);
+    for (int64_t i = 0; i < lanes; ++i) {
+      V dot = zero();
+      if (i < queries)
+        for_vectors(dim, [&](int64_t c, int64_t n, auto whole) {
+          const int64_t at = (first + i) * out_row + c;
+          dot = fma(load(out + at, n, whole), load(dout_in + at, n, whole), dot);
         });
-        for (int64_t c = round_up(visible); c < here; c += kWidth) {
-          store(p_row + c, zero());
-          store(ds_row + c, zero());
+      scratch.dots[i] = sum(dot);
+      scratch.lse[i] = i < queries ? a.lse[(piece.first + first + i) * heads + piece.head] : 0.0F;
+    }
+    for (int64_t from = 0; from < reach; from += kKeyBlock) {
+      const int64_t keys = smaller(kKeyBlock, reach - from);
+      small_gemm<false>(k.at(from), scratch.qt, kQueryLanes, scratch.p, kQueryLanes, keys, lanes, dim);
+      small_gemm<false>(v.at(from), scratch.doutt, kQueryLanes, scratch.ds, kQueryLanes, keys, lanes, dim);
+      for (int64_t lane = 0; lane < lanes; lane += kWidth) {
+        const V lse = load(scratch.lse + lane);
+        const V dots = load(scratch.dots + lane);
+        float* p = scratch.p + lane;
+        float* ds = scratch.ds + lane;
+        for (int64_t j = 0; j < keys; ++j, p += kQueryLanes, ds += kQueryLanes) {
+          V e = exp_of_negative(fma(load(p), set(scale), zero() - lse));
+          V d = (load(ds) - dots) * e * set(scale);
+          if (a.shape.causal && from + j > first + lane) {
+            const int64_t hidden = smaller(from + j - first - lane, kWidth);
+            e = select_first(hidden, zero(), e);
+            d = select_first(hidden, zero(), d);
+          }
+          store(p, e);
+          store(ds, d);
         }
       }
-      small_gemm<true>({p, 1, block}, dop + first * wide, wide, dv, wide, here, wide, queries);
-      small_gemm<true>({ds, 1, block}, qp + first * wide, wide, dk, wide, here, wide, queries);
-      if (from == 0)
-        small_gemm<false>({ds, block, 1}, kp, wide, dq + first * wide, wide, queries, wide, here);
-      else
-        small_gemm<true>({ds, block, 1}, kp, wide, dq + first * wide, wide, queries, wide, here);
+      // Causal: the keys of this block of queries itself are new, those before it have gradients already.
+      const int64_t seen = first == 0 ? 0 : (a.shape.causal ? smaller(keys, first > from ? first - from : 0) : keys);
+      for (const int64_t half : {int64_t{0}, int64_t{1}}) {
+        const int64_t at = half ? seen : 0;
+        const int64_t count = half ? keys - seen : seen;
+        if (count == 0) continue;
+        const int64_t key = from + at;
+        const Strided p{scratch.p + at * kQueryLanes, kQueryLanes, 1};
+        const Strided ds{scratch.ds + at * kQueryLanes, kQueryLanes, 1};
+        small_gemm(half == 0, p, dout.row(first), dout.stride, dv + key * d_row, d_row, count, wide, queries);
+        small_gemm(half == 0, ds, q.row(first), q.stride, dk + key * d_row, d_row, count, wide, queries);
+      }
+      small_gemm(from > 0, Strided{scratch.ds, 1, kQueryLanes}, k.row(from), k.stride, dq + first * d_row, d_row,
+                 queries, wide, keys);
     }
-    unpack_rows(dk, dq_out + heads * dim + from * row, row, here, dim);
-    unpack_rows(dv, dq_out + 2 * heads * dim + from * row, row, here, dim);
   }
+  if (!copies) return;
   unpack_rows(dq, dq_out, row, time, dim);
+  unpack_rows(dk, dk_out, row, time, dim);
+  unpack_rows(dv, dv_out, row, time, dim);
 }
 
 }  // namespace strata::simd::STRATA_SIMD

@@ -9,8 +9,8 @@ namespace strata {
 /// Cross-entropy with label smoothing (Szegedy et al. 2016, sec. 7) and its gradient in one pass over the logits:
 ///   p = softmax(logits), t the target, e the smoothing
 ///   loss = (1 - e) (lse - logits[t]) + e (lse - mean(logits)),   dlogits = scale (p - (1 - e) [c == t] - e / classes)
-/// A row whose target is kIgnoreTarget has loss 0 and gradient 0, whatever its logits. Targets outside 0..classes-1 throw
-/// Error.
+/// A row whose target is kIgnoreTarget has loss 0 and gradient 0, whatever its logits. Targets outside 0..classes-1
+/// throw Error.
 struct CrossEntropy {
   static constexpr int64_t kIgnoreTarget = -100;
   int64_t rows = 0, classes = 0;

@@ -84,6 +84,13 @@ STRATA_INLINE V power_of_two(V n) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
 }
 
+/// x = mantissa 2^exponent with mantissa in [1, 2), for positive normal x.
+STRATA_INLINE V mantissa(V x) {
+  return _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src);
+}
+STRATA_INLINE V exponent(V x) {
+  return _mm512_getexp_ps(x);
+}
 #else
 
 inline constexpr Isa kIsa = Isa::avx2;
@@ -154,6 +161,13 @@ STRATA_INLINE V power_of_two(V n) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
 }
 
+/// x = mantissa 2^exponent with mantissa in [1, 2), for positive normal x.
+STRATA_INLINE V mantissa(V x) {
+  return _mm256_or_ps(_mm256_and_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffff))), _mm256_set1_ps(1.0F));
+}
+STRATA_INLINE V exponent(V x) {
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_srli_epi32(_mm256_castps_si256(x), 23), _mm256_set1_epi32(127)));
+}
 #endif
 
 /// Calls fn(offset, n) for every vector of a row of `count` floats: n == kWidth, except perhaps the last.
@@ -209,6 +223,22 @@ STRATA_INLINE V exp_of_negative(V x) {
   const V bounded = max(set(-87.33654F), x);
   const V n = round(bounded * set(1.44269504F));
   return exp_remainder(bounded, n) * power_of_two(n);
+}
+
+/// ln x for finite positive normal x, relative error below 2e-7 away from 1, absolute 1e-7 near it; infinity and NaN
+/// give NaN. ln m = 2 artanh(s), s = (m - 1) / (m + 1), |s| < 0.172: five terms of the series.
+STRATA_INLINE V log(V x) {
+  const V whole = mantissa(x);
+  const V root2 = set(1.41421356F);
+  const V m = select_less(root2, whole, whole * set(0.5F), whole);
+  const V e = exponent(x) + select_less(root2, whole, set(1.0F), zero());
+  const V s = (m - set(1.0F)) / (m + set(1.0F));
+  const V s2 = s * s;
+  V p = fma(set(2.0F / 9), s2, set(2.0F / 7));
+  p = fma(p, s2, set(2.0F / 5));
+  p = fma(p, s2, set(2.0F / 3));
+  p = fma(p, s2, set(2.0F));
+  return fma(e, set(0.693147181F), fma(s, p, x - x));
 }
 
 struct Normal {

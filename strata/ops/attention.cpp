@@ -30,7 +30,8 @@ at::Tensor split_heads(const at::Tensor& x, int64_t batch, int64_t length, int64
   return x.reshape({batch, length, heads, x.size(1) / heads}).transpose(1, 2);  // (b t) (h d) -> b h t d
 }
 
-AttentionShape shape_of(const at::Tensor& qkv, int64_t heads, int64_t sequences, int64_t length, const at::Tensor& offsets, bool causal) {
+AttentionShape shape_of(const at::Tensor& qkv, int64_t heads, int64_t sequences, int64_t length,
+                        const at::Tensor& offsets, bool causal) {
   return {.sequences = sequences,
           .length = length,
           .offsets = offsets.defined() ? offsets.const_data_ptr<int64_t>() : nullptr,
@@ -40,13 +41,16 @@ AttentionShape shape_of(const at::Tensor& qkv, int64_t heads, int64_t sequences,
 }
 
 struct FusedSelfAttention : torch::autograd::Function<FusedSelfAttention> {
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, int64_t heads, int64_t sequences, int64_t length,
-                            const std::optional<at::Tensor>& ragged, bool causal) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, int64_t heads,
+                            int64_t sequences, int64_t length, const std::optional<at::Tensor>& ragged, bool causal) {
     const at::Tensor offsets = ragged.value_or(at::Tensor());
     const at::Tensor qkv = input.contiguous();
-    at::Tensor out = at::empty({qkv.size(0), qkv.size(1) / 3}, qkv.options()), lse = at::empty({qkv.size(0), heads}, qkv.options());
-    attention_forward({.shape = shape_of(qkv, heads, sequences, length, offsets, causal), .qkv = qkv.const_data_ptr<float>(),
-                       .out = out.mutable_data_ptr<float>(), .lse = lse.mutable_data_ptr<float>()});
+    at::Tensor out = at::empty({qkv.size(0), qkv.size(1) / 3}, qkv.options()),
+               lse = at::empty({qkv.size(0), heads}, qkv.options());
+    attention_forward({.shape = shape_of(qkv, heads, sequences, length, offsets, causal),
+                       .qkv = qkv.const_data_ptr<float>(),
+                       .out = out.mutable_data_ptr<float>(),
+                       .lse = lse.mutable_data_ptr<float>()});
     context->save_for_backward({qkv, out, lse, offsets});  // offsets may be undefined
     context->saved_data["heads"] = heads;
     context->saved_data["sequences"] = sequences;
@@ -55,14 +59,19 @@ struct FusedSelfAttention : torch::autograd::Function<FusedSelfAttention> {
     return out;
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &qkv = saved[0], dout = gradients[0].contiguous();
     at::Tensor dqkv = at::empty_like(qkv);
-    attention_backward({.shape = shape_of(qkv, context->saved_data["heads"].toInt(), context->saved_data["sequences"].toInt(),
-                                          context->saved_data["length"].toInt(), saved[3], context->saved_data["causal"].toBool()),
-                        .qkv = qkv.const_data_ptr<float>(), .out = saved[1].const_data_ptr<float>(), .lse = saved[2].const_data_ptr<float>(),
-                        .dout = dout.const_data_ptr<float>(), .dqkv = dqkv.mutable_data_ptr<float>()});
+    attention_backward(
+        {.shape = shape_of(qkv, context->saved_data["heads"].toInt(), context->saved_data["sequences"].toInt(),
+                           context->saved_data["length"].toInt(), saved[3], context->saved_data["causal"].toBool()),
+         .qkv = qkv.const_data_ptr<float>(),
+         .out = saved[1].const_data_ptr<float>(),
+         .lse = saved[2].const_data_ptr<float>(),
+         .dout = dout.const_data_ptr<float>(),
+         .dqkv = dqkv.mutable_data_ptr<float>()});
     torch::autograd::variable_list result(6);
     result[0] = dqkv;
     differentiable_once("self_attention", {qkv, gradients[0]}, result);
@@ -108,8 +117,10 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 
 at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const Rows& rows, bool causal) {
   if (qkv.dim() != 2 || qkv.size(0) != rows.count || heads < 1 || qkv.size(1) % (3 * heads) != 0)
-    fail("self_attention: expected qkv [", rows.count, ", 3 * heads * head_dim] with ", heads, " heads, got ", qkv.sizes());
-  if (fused({&qkv})) return FusedSelfAttention::apply(qkv, heads, rows.sequences, rows.length,
+    fail("self_attention: expected qkv [", rows.count, ", 3 * heads * head_dim] with ", heads, " heads, got ",
+         qkv.sizes());
+  if (fused({&qkv}))
+    return FusedSelfAttention::apply(qkv, heads, rows.sequences, rows.length,
                                      rows.offsets.defined() ? std::optional(rows.offsets) : std::nullopt, causal);
   const auto parts = qkv.chunk(3, 1);
   return attention(parts[0], parts[1], parts[2], heads, rows, rows, causal);

@@ -110,13 +110,13 @@ std::string ordinal_colour(double t) {
 }
 
 std::string sequential_colour(double t) {
-  static constexpr std::array kAnchors{"#16204d", "#224a8a", "#2a78a6", "#46a5a5", "#95cc9c", "#f3eba9"};
-  return along(kAnchors, t);
+  static constexpr std::array anchors{"#16204d", "#224a8a", "#2a78a6", "#46a5a5", "#95cc9c", "#f3eba9"};
+  return along(anchors, t);
 }
 
 std::string diverging_colour(double t) {
-  static constexpr std::array kAnchors{"#8a2c06", "#cf6a34", "#efc3a4", "#f2f0ec", "#abcdea", "#4a8fcb", "#10457f"};
-  return along(kAnchors, 0.5 + 0.5 * t);
+  static constexpr std::array anchors{"#8a2c06", "#cf6a34", "#efc3a4", "#f2f0ec", "#abcdea", "#4a8fcb", "#10457f"};
+  return along(anchors, 0.5 + 0.5 * t);
 }
 
 bool wants_dark_text(const std::string& colour) {

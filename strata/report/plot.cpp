@@ -107,7 +107,7 @@ std::string describe(const Plot& plot) {
     out += fmt::format(" Heat map of {} rows and {} columns.", plot.heat->rows.size(), plot.heat->columns.size());
     return out + range_sentence(plot.heat->label, plot.heat->values);
   }
-  constexpr size_t kTold = 6;
+  constexpr size_t told_series = 6;
   const size_t total = plot.lines.size() + plot.scatters.size() + plot.bars.size();
   const std::string x = axis_title(plot.x), y = axis_title(plot.y);
   if (!plot.bars.empty()) {
@@ -119,16 +119,16 @@ std::string describe(const Plot& plot) {
   }
   size_t told = 0;
   for (const auto& line : plot.lines) {
-    if (told++ < kTold) out += range_sentence(line.name, line.y);
+    if (told++ < told_series) out += range_sentence(line.name, line.y);
   }
   for (const auto& bars : plot.bars) {
-    if (told++ < kTold) out += range_sentence(bars.name, bars.value);
+    if (told++ < told_series) out += range_sentence(bars.name, bars.value);
   }
   for (const auto& scatter : plot.scatters) {
-    if (told++ < kTold)
+    if (told++ < told_series)
       out += fmt::format(" {}: {} points.", scatter.name.empty() ? "values" : scatter.name, scatter.x.size());
   }
-  if (total > kTold) out += fmt::format(" And {} more series.", total - kTold);
+  if (total > told_series) out += fmt::format(" And {} more series.", total - told_series);
   return out;
 }
 

@@ -21,17 +21,17 @@ struct Scale {
 };
 
 void draw_scale(const HeatMap& heat, const Scale& scale, Sheet& sheet) {
-  constexpr int kSteps = 40;
+  constexpr int steps = 40;
   const std::string low = format_fixed(scale.low, heat.decimals), high = format_fixed(scale.high, heat.decimals);
   const std::string title = axis_title({.label = heat.label, .unit = heat.unit});
   const double y = sheet.top, bar = std::min(180.0, sheet.width * 0.36);
   double x = sheet.margin;
   sheet.text(x, y + 10, Anchor::start, sheet.font, "muted", low);
   x += text_width(low, sheet.font) + 6;
-  for (int i = 0; i < kSteps; ++i) {
-    const double value = scale.low + (i + 0.5) / kSteps * (scale.high - scale.low);
+  for (int i = 0; i < steps; ++i) {
+    const double value = scale.low + (i + 0.5) / steps * (scale.high - scale.low);
     sheet.out += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"12\" fill=\"{}\"/>\n",
-                             px(x + bar * i / kSteps), px(y), px(bar / kSteps + 0.4), scale.colour(value));
+                             px(x + bar * i / steps), px(y), px(bar / steps + 0.4), scale.colour(value));
   }
   x += bar + 6;
   sheet.text(x, y + 10, Anchor::start, sheet.font, "muted", high);

@@ -34,9 +34,9 @@ cairo_status_t append(void* target, const unsigned char* data, unsigned int leng
 }  // namespace
 
 std::string rasterise(std::string_view svg, int pixel_width) {
-  constexpr int kLargest = 16384;
-  if (pixel_width < 1 || pixel_width > kLargest)
-    fail("PNG: expected a width of 1 to ", kLargest, " pixels, found ", pixel_width);
+  constexpr int largest_width = 16384;
+  if (pixel_width < 1 || pixel_width > largest_width)
+    fail("PNG: expected a width of 1 to ", largest_width, " pixels, found ", pixel_width);
   GError* error = nullptr;
   const std::unique_ptr<RsvgHandle, decltype(&g_object_unref)> handle(
       rsvg_handle_new_from_data(reinterpret_cast<const guint8*>(svg.data()), svg.size(), &error), g_object_unref);
@@ -48,8 +48,8 @@ std::string rasterise(std::string_view svg, int pixel_width) {
   if (!has_box || !(box.width > 0) || !(box.height > 0))
     fail("PNG: expected a drawing with a viewBox of positive size, found none");
   const double pixel_height = std::ceil(pixel_width * box.height / box.width);
-  if (!(pixel_height <= 2 * kLargest))
-    fail("PNG: expected a height of at most ", 2 * kLargest, " pixels, found ", pixel_height,
+  if (!(pixel_height <= 2 * largest_width))
+    fail("PNG: expected a height of at most ", 2 * largest_width, " pixels, found ", pixel_height,
          "; ask for a smaller width");
 
   const std::unique_ptr<cairo_surface_t, decltype(&cairo_surface_destroy)> surface(

@@ -21,10 +21,10 @@ std::string Paint::stroke() const {
 
 void Sheet::text(double x, double y, Anchor anchor, double font_size, std::string_view style, std::string_view content,
                  bool bold) {
-  static constexpr std::array kAnchors{"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
-  out += fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"{}\" class=\"{}\"{}{}>{}</text>\n", px(x), px(y),
-                     px(font_size), style, kAnchors[static_cast<int>(anchor)], bold ? " font-weight=\"600\"" : "",
-                     escape_markup(content));
+  static constexpr std::array anchors{"", " text-anchor=\"middle\"", " text-anchor=\"end\""};
+  out +=
+      fmt::format("<text x=\"{}\" y=\"{}\" font-size=\"{}\" class=\"{}\"{}{}>{}</text>\n", px(x), px(y), px(font_size),
+                  style, anchors[static_cast<int>(anchor)], bold ? " font-weight=\"600\"" : "", escape_markup(content));
 }
 
 void Sheet::line(double x1, double y1, double x2, double y2, std::string_view style, double stroke_width,

@@ -76,11 +76,11 @@ class Braille {
   Braille(int columns, int rows) : columns_(columns), rows_(rows), cells_(static_cast<size_t>(columns) * rows) {}
   // x and y in dots, from the top left.
   void dot(double x, double y, int series) {
-    static constexpr uint8_t kBits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
+    static constexpr uint8_t bits[4][2] = {{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}};
     const int column = static_cast<int>(std::lround(x)), row = static_cast<int>(std::lround(y));
     if (column < 0 || row < 0 || column >= 2 * columns_ || row >= 4 * rows_) return;
     CellDots& cell = at(column / 2, row / 4);
-    cell.dots |= kBits[row % 4][column % 2];
+    cell.dots |= bits[row % 4][column % 2];
     cell.series = series;
   }
   void line(double x0, double y0, double x1, double y1, int series) {
@@ -246,9 +246,9 @@ std::string curves(const Plot& plot, const Terminal& terminal) {
 }
 
 std::string bar_blocks(double cells) {
-  static constexpr std::array kEighths{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  static constexpr std::array eighth_blocks{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const int eighths = static_cast<int>(std::lround(cells * 8));
-  return repeat("█", eighths / 8) + kEighths[eighths % 8];
+  return repeat("█", eighths / 8) + eighth_blocks[eighths % 8];
 }
 
 std::string bars(const Plot& plot, const Terminal& terminal) {

@@ -42,8 +42,8 @@ Neighbours nearest_neighbours(const Points& points, int neighbours) {
 }
 
 LocalScales local_scales(const Neighbours& neighbours) {
-  constexpr int kSteps = 64;
-  constexpr double kTolerance = 1e-5, kSmallest = 1e-3;
+  constexpr int steps = 64;
+  constexpr double tolerance = 1e-5, smallest_share = 1e-3;
   const int64_t n = neighbours.rows, k = neighbours.neighbours;
   const double target = std::log2(static_cast<double>(k));
   const double overall =
@@ -56,16 +56,16 @@ LocalScales local_scales(const Neighbours& neighbours) {
         nearest != distance + k)
       rho = *nearest;
     double low = 0, high = INFINITY, sigma = 1;
-    for (int step = 0; step < kSteps; ++step) {
+    for (int step = 0; step < steps; ++step) {
       double sum = 0;
       for (int64_t j = 1; j < k; ++j) sum += std::exp(-std::max(0.0, distance[j] - rho) / sigma);
-      if (std::abs(sum - target) < kTolerance) break;
+      if (std::abs(sum - target) < tolerance) break;
       (sum > target ? high : low) = sigma;
       sigma = std::isinf(high) ? 2 * sigma : (low + high) / 2;
     }
     // Without a positive distance (duplicates only) there is no local mean; the overall one stands in.
     const double mean = rho > 0 ? std::accumulate(distance, distance + k, 0.0) / static_cast<double>(k) : overall;
-    scales.sigma[i] = std::max(sigma, kSmallest * mean);
+    scales.sigma[i] = std::max(sigma, smallest_share * mean);
   }
   return scales;
 }
@@ -105,13 +105,13 @@ std::vector<FuzzyEdge> fuzzy_graph(const Neighbours& neighbours, const LocalScal
 
 MapCurve fit_map_curve(double min_dist) {
   if (!(min_dist >= 0 && min_dist < 3)) fail("umap: expected min_dist in [0, 3), found ", min_dist);
-  constexpr int kSamples = 300, kSteps = 200;
+  constexpr int samples = 300, steps = 200;
   // Levenberg-Marquardt on two parameters.
   const auto residuals = [&](const MapCurve& curve, Eigen::Matrix2d* normal, Eigen::Vector2d* gradient) {
     double sum = 0;
     if (normal != nullptr) normal->setZero(), gradient->setZero();
-    for (int i = 0; i < kSamples; ++i) {
-      const double d = 3.0 * i / (kSamples - 1), wanted = d < min_dist ? 1 : std::exp(-(d - min_dist));
+    for (int i = 0; i < samples; ++i) {
+      const double d = 3.0 * i / (samples - 1), wanted = d < min_dist ? 1 : std::exp(-(d - min_dist));
       const double power = d > 0 ? std::pow(d, 2 * curve.b) : 0, value = 1 / (1 + curve.a * power),
                    residual = value - wanted;
       sum += residual * residual;
@@ -125,7 +125,7 @@ MapCurve fit_map_curve(double min_dist) {
   };
   MapCurve curve{1, 1};
   double damping = 1e-3;
-  for (int step = 0; step < kSteps; ++step) {
+  for (int step = 0; step < steps; ++step) {
     Eigen::Matrix2d normal;
     Eigen::Vector2d gradient;
     const double before = residuals(curve, &normal, &gradient);
@@ -147,8 +147,8 @@ MapCurve fit_map_curve(double min_dist) {
 
 void optimise_layout(std::vector<float>& xy, const std::vector<FuzzyEdge>& graph, const MapCurve& curve, int epochs,
                      uint64_t seed) {
-  constexpr int kNegatives = 5;
-  static constexpr double kLongest = 4;  // of one step's gradient, per coordinate
+  constexpr int negatives = 5;
+  static constexpr double longest = 4;  // of one step's gradient, per coordinate
   const auto n = static_cast<int64_t>(xy.size() / 2);
   double heaviest = 0;
   for (const auto& edge : graph) heaviest = std::max(heaviest, edge.weight);
@@ -161,7 +161,7 @@ void optimise_layout(std::vector<float>& xy, const std::vector<FuzzyEdge>& graph
     // Lighter edges would not be drawn once in all epochs.
     if (edge.weight >= heaviest / epochs) due.push_back({&edge, heaviest / edge.weight, heaviest / edge.weight});
   }
-  const auto clip = [](double step) { return std::clamp(step, -kLongest, kLongest); };
+  const auto clip = [](double step) { return std::clamp(step, -longest, longest); };
   // One thread: every step reads what the last one wrote, which is also what makes the map a function of the seed
   // alone.
   Random random = Random(seed).fork(0x554D4150);
@@ -181,7 +181,7 @@ void optimise_layout(std::vector<float>& xy, const std::vector<FuzzyEdge>& graph
         head[0] += step_x, head[1] += step_y;
         tail[0] -= step_x, tail[1] -= step_y;
       }
-      for (int sample = 0; sample < kNegatives; ++sample) {
+      for (int sample = 0; sample < negatives; ++sample) {
         const auto other = static_cast<int64_t>(random.below(static_cast<uint64_t>(n)));
         if (other == draw.edge->from) continue;
         const float* away = xy.data() + 2 * other;

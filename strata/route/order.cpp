@@ -37,9 +37,9 @@ void shuffle(std::vector<int32_t>& elements, Random& random) {
 }
 
 std::vector<Route> all_orders(int64_t blocks) {
-  constexpr int64_t kMost = 8;
-  if (blocks > kMost)
-    fail("all orders: expected at most ", kMost, " blocks (40,320 orders), found ", blocks,
+  constexpr int64_t most = 8;
+  if (blocks > most)
+    fail("all orders: expected at most ", most, " blocks (40,320 orders), found ", blocks,
          "; draw random orders instead");
   std::vector<int32_t> order = ascending(blocks);
   std::vector<Route> routes;

@@ -12,14 +12,14 @@ namespace strata {
 namespace {
 
 std::string printable(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
+  constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte < 0x7f)
       out += c;
     else
-      out.append("\\x").append(1, kHex[byte >> 4]).append(1, kHex[byte & 15]);
+      out.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
   }
   return out;
 }
@@ -65,17 +65,17 @@ class Parser {
   }
 
   bool take_none() {
-    constexpr std::string_view kNone = "none";
+    constexpr std::string_view none = "none";
     std::string_view rest = text_.substr(at_);
     while (rest.ends_with(' ')) rest.remove_suffix(1);
-    return rest == kNone;
+    return rest == none;
   }
 
   // The text, or what surrounds the position when it is long.
   std::string excerpt(size_t at) const {
-    constexpr size_t kAround = 32;
-    const size_t begin = at > kAround ? at - kAround : 0;
-    const size_t end = std::min(text_.size(), at + kAround);
+    constexpr size_t around = 32;
+    const size_t begin = at > around ? at - around : 0;
+    const size_t end = std::min(text_.size(), at + around);
     return (begin > 0 ? "\"..." : "\"") + printable(text_.substr(begin, end - begin)) +
            (end < text_.size() ? "...\"" : "\"");
   }

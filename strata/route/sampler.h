@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "strata/base/config.h"
 #include "strata/base/random.h"
 #include "strata/route/route.h"
 
@@ -35,12 +36,12 @@ template <class Visit>
 void fields(SamplerConfig& config, Visit&& visit) {
   visit("kind", config.kind);
   visit("route", config.route);
-  visit("window", config.window);
-  visit("drop", config.drop);
+  visit("window", config.window, at_least(0));
+  visit("drop", config.drop, between(0, 1));
   visit("rate", config.rate);
-  visit("rates", config.rates);
+  visit("rates", config.rates, between(0, 1));
   visit("per_sample", config.per_sample);
-  visit("at_least", config.at_least);
+  visit("at_least", config.at_least, at_least(0));
 }
 
 /// What a sampler drew for one batch.

@@ -51,35 +51,35 @@ class FailKth {
   static constexpr int kShortWrite = -1;
 
   FailKth(int kth, int error) : saved_(file_calls) {
-    left_ = kth;
-    error_ = error;
-    real_ = saved_;
+    left = kth;
+    error_code = error;
+    real = saved_;
     file_calls.open = [](const char* path, int flags, mode_t mode) {
-      return fails() ? -1 : real_.open(path, flags, mode);
+      return fails() ? -1 : real.open(path, flags, mode);
     };
     file_calls.write = [](int file, const void* data, size_t size) -> ssize_t {
-      if (!fails()) return real_.write(file, data, std::min<size_t>(size, 7));  // small writes: more places to fail at
-      return error_ == kShortWrite ? real_.write(file, data, 1) : -1;
+      if (!fails()) return real.write(file, data, std::min<size_t>(size, 7));  // small writes: more places to fail at
+      return error_code == kShortWrite ? real.write(file, data, 1) : -1;
     };
-    file_calls.fsync = [](int file) { return fails() ? -1 : real_.fsync(file); };
-    file_calls.rename = [](const char* from, const char* to) { return fails() ? -1 : real_.rename(from, to); };
-    file_calls.exchange = [](const char* one, const char* other) { return fails() ? -1 : real_.exchange(one, other); };
+    file_calls.fsync = [](int) { return fails() ? -1 : 0; };  // what reached the platter is beyond this test
+    file_calls.rename = [](const char* from, const char* to) { return fails() ? -1 : real.rename(from, to); };
+    file_calls.exchange = [](const char* one, const char* other) { return fails() ? -1 : real.exchange(one, other); };
   }
   ~FailKth() { file_calls = saved_; }
   FailKth(const FailKth&) = delete;
   FailKth& operator=(const FailKth&) = delete;
 
-  bool reached() const { return left_ <= 0; }
+  bool reached() const { return left <= 0; }
 
  private:
   static bool fails() {
-    if (--left_ != 0) return false;
-    errno = error_;
+    if (--left != 0) return false;
+    errno = error_code;
     return true;
   }
   detail::FileCalls saved_;
-  inline static detail::FileCalls real_;
-  inline static int left_ = 0, error_ = 0;
+  inline static detail::FileCalls real;
+  inline static int left = 0, error_code = 0;
 };
 
 TEST(File, MapsAndRefuses) {

@@ -119,6 +119,9 @@ TEST(ScoreRoutes, RefusesRoutesThatDoNotFit) {
   EXPECT_THROW(score_routes(stack, {parse_route("0-6")}, random_set(2), {}), Error);
   EXPECT_THROW(score(stack, identity(kDepth), random_set(2), {}, 0), UsageError);
   EXPECT_TRUE(score_routes(stack, {}, random_set(2), {}).empty());
+  ImageSet set = random_set(2);
+  set.labels = at::tensor({3, 10}, at::kLong);
+  EXPECT_THROW(score(stack, identity(kDepth), set, {}), Error);
 }
 
 }  // namespace

@@ -65,16 +65,16 @@ TEST(EventFile, ReadsWhatTensorBoardWrote) {
   EXPECT_EQ(value(3).scalar, 1.5F);
   EXPECT_EQ(value(4).scalar, -2.5F);
   EXPECT_EQ(value(5).scalar, std::nullopt);
-  ASSERT_TRUE(value(6).image.has_value());
-  EXPECT_EQ(value(6).image->height, 2);
-  EXPECT_EQ(value(6).image->width, 3);
-  EXPECT_EQ(value(6).image->colours, 3);
-  EXPECT_EQ(value(6).image->png, "\x89PNG");
-  ASSERT_TRUE(value(7).histogram.has_value());
-  EXPECT_EQ(value(7).histogram->min, -1);
-  EXPECT_EQ(value(7).histogram->sum_of_squares, 5.25);
-  EXPECT_THAT(value(7).histogram->limits, ElementsAre(0, 1, 2));
-  EXPECT_THAT(value(7).histogram->counts, ElementsAre(1, 0, 2));
+  const EventImage image = value(6).image.value_or(EventImage{});
+  EXPECT_EQ(image.height, 2);
+  EXPECT_EQ(image.width, 3);
+  EXPECT_EQ(image.colours, 3);
+  EXPECT_EQ(image.png, "\x89PNG");
+  const EventHistogram histogram = value(7).histogram.value_or(EventHistogram{});
+  EXPECT_EQ(histogram.min, -1);
+  EXPECT_EQ(histogram.sum_of_squares, 5.25);
+  EXPECT_THAT(histogram.limits, ElementsAre(0, 1, 2));
+  EXPECT_THAT(histogram.counts, ElementsAre(1, 0, 2));
   EXPECT_EQ(log.events[8].step, -1);
   EXPECT_EQ(log.events[8].values.size(), 2U);
 }
@@ -103,16 +103,17 @@ TEST(EventFile, WriterAndReaderAgree) {
   EXPECT_GT(log.events[0].wall_time, 1.7e9);
   EXPECT_EQ(log.events[1].values[0].scalar, 0.5F);
   EXPECT_EQ(log.events[1].step, 3);
-  EXPECT_EQ(log.events[2].values[0].image->png.size(), 2U);
-  const EventHistogram& histogram = *log.events[3].values[0].histogram;
+  EXPECT_EQ(log.events[2].values[0].image.value_or(EventImage{}).png.size(), 2U);
+  const auto written = [&](size_t event) { return log.events[event].values[0].histogram.value_or(EventHistogram{}); };
+  const EventHistogram histogram = written(3);
   EXPECT_EQ(histogram.count, 4);
   EXPECT_EQ(histogram.sum_of_squares, 2);
   ASSERT_EQ(histogram.counts.size(), 64U);
   EXPECT_EQ(histogram.counts[0], 1);
   EXPECT_EQ(histogram.counts[31], 2) << "0 is the upper end of bucket 31";
   EXPECT_EQ(histogram.counts[63], 1);
-  EXPECT_EQ(log.events[4].values[0].histogram->counts[0], 2);
-  EXPECT_EQ(log.events[5].values[0].histogram->count, 0);
+  EXPECT_EQ(written(4).counts.at(0), 2);
+  EXPECT_EQ(written(5).count, 0);
 }
 
 TEST(EventFile, AResumedRunAddsAFile) {

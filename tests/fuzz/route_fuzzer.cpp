@@ -9,7 +9,8 @@
 namespace strata {
 namespace {
 
-// Small, so that a few bytes cannot ask for milliseconds of work; every check of the parser runs against them all the same.
+// Small, so that a few bytes cannot ask for milliseconds of work; every check of the parser runs against them all the
+// same.
 constexpr RouteBounds kBounds{.steps = 256, .calls = 256, .members = 1024};
 
 void require(bool holds, const char* what) {
@@ -34,6 +35,7 @@ void round_trip(std::string_view text) {
 }  // namespace
 }  // namespace strata
 
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   strata::round_trip({reinterpret_cast<const char*>(data), size});
   return 0;

@@ -96,7 +96,7 @@ TEST(Swiglu, MatchesDefinitionAndItsDerivatives) {
         const Floats dy = normals(2, rows * channels);
         Floats y(rows * channels);
         Floats dwide(wide.size());
-        const float* up = wide.data() + channels;
+        const float* up = rows ? wide.data() + channels : nullptr;
         swiglu_forward(
             {.rows = rows, .channels = channels, .stride = stride, .gate = wide.data(), .up = up, .y = y.data()});
         swiglu_backward({.rows = rows,
@@ -106,7 +106,7 @@ TEST(Swiglu, MatchesDefinitionAndItsDerivatives) {
                          .gate = wide.data(),
                          .up = up,
                          .dgate = dwide.data(),
-                         .dup = dwide.data() + channels});
+                         .dup = rows ? dwide.data() + channels : nullptr});
         Doubles want_y(y.size());
         Doubles want_dwide(wide.size());
         for (int64_t r = 0; r < rows; ++r)

@@ -167,7 +167,8 @@ TEST(Attention, CausalRowsIgnoreTheFuture) {
 TEST(Attention, LargeScoresAndSpoiledValues) {
   for_each_level([] {
     Problem large({17, 260}, 1, 8, false, 100);  // scores of several thousand
-    expect_close(attention_of(large, widen(large.qkv)), run(large, large.ragged()).out, 1e-3);
+    expect_close(attention_of(large, widen(large.qkv)), run(large, large.ragged()).out,
+                 1e-2);  // a rounded score moves its weight
     Problem problem({17, 17}, 2, 16, false);
     const Floats clean = run(problem, problem.ragged()).out;
     problem.qkv[5 * 96] = NAN;  // q of row 5, head 0

@@ -127,9 +127,9 @@ TEST(Umap, LayoutIsAsTrustworthyAsTheReference) {
   double reference = 0, ours = 0;
   for (const double value : golden()["trustworthiness"])
     reference += value / static_cast<double>(golden()["trustworthiness"].size());
-  constexpr int kSeeds = 3;
-  for (uint64_t seed = 0; seed < kSeeds; ++seed)
-    ours += trustworthiness(cloud.points(), umap2(cloud.points(), {.neighbours = k, .seed = seed}), k) / kSeeds;
+  constexpr int seeds = 3;
+  for (uint64_t seed = 0; seed < seeds; ++seed)
+    ours += trustworthiness(cloud.points(), umap2(cloud.points(), {.neighbours = k, .seed = seed}), k) / seeds;
   EXPECT_GT(ours, reference - 0.02);
   RecordProperty("ours", std::to_string(ours));
   RecordProperty("reference", std::to_string(reference));

@@ -108,13 +108,13 @@ TEST(Plot, ValuesThatAreNotFiniteBreakTheCurveAndAreCounted) {
 }
 
 TEST(Plot, OnePointHugeValuesTinyValues) {
-  constexpr double kMax = std::numeric_limits<double>::max(), kTiny = std::numeric_limits<double>::denorm_min();
+  constexpr double max = std::numeric_limits<double>::max(), tiny = std::numeric_limits<double>::denorm_min();
   for (const std::vector<double>& y : std::vector<std::vector<double>>{{5},
                                                                        {0},
                                                                        {-7},
                                                                        {1e300, -1e300},
-                                                                       {kMax, 1},
-                                                                       {kTiny, 2 * kTiny},
+                                                                       {max, 1},
+                                                                       {tiny, 2 * tiny},
                                                                        {1e9, 1e9 + 1e-6},
                                                                        {INFINITY, -INFINITY, 1},
                                                                        {1e-200, 1e200}}) {

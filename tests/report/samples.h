@@ -106,23 +106,23 @@ inline Plot comparison() {
 }
 
 inline Plot block_map(bool by_slot) {
-  constexpr int kBlocks = 6, kEach = 80;
+  constexpr int blocks = 6, each = 80;
   Plot plot;
   plot.title = by_slot ? "Coloured by slot" : "Coloured by block";
   plot.subtitle = by_slot ? "Where in the order the block ran" : "Which block wrote it";
   plot.x.hidden = plot.y.hidden = true;
   plot.ordered_series = true;
-  plot.scatters.resize(kBlocks);
+  plot.scatters.resize(blocks);
   Random random(5);
-  for (int block = 0; block < kBlocks; ++block) {
-    for (int i = 0; i < kEach; ++i) {
-      const int slot = static_cast<int>(random.below(kBlocks));
+  for (int block = 0; block < blocks; ++block) {
+    for (int i = 0; i < each; ++i) {
+      const int slot = static_cast<int>(random.below(blocks));
       Scatter& scatter = plot.scatters[by_slot ? slot : block];
       scatter.x.push_back(5 * std::cos(block * 1.05) + 0.35 * slot + 0.3 * random.normal());
       scatter.y.push_back(4 * std::sin(block * 1.05) + 0.25 * slot + 0.3 * random.normal());
     }
   }
-  for (int i = 0; i < kBlocks; ++i) {
+  for (int i = 0; i < blocks; ++i) {
     plot.scatters[i].name = (by_slot ? "slot " : "block ") + std::to_string(i);
     plot.scatters[i].name_at_centre = !by_slot;
   }

@@ -73,10 +73,10 @@ TEST(TerminalPlot, ObeysNoColorAndColumns) {
 }
 
 TEST(TerminalPlot, OddValuesAndNames) {
-  constexpr double kMax = std::numeric_limits<double>::max();
+  constexpr double max = std::numeric_limits<double>::max();
   Plot plot;
   EXPECT_THAT(terminal_plot(plot), HasSubstr("(no data)"));
-  plot.lines = {{.name = "bell\a \x1b[2J", .x = {0, 1, 2, 3}, .y = {1, NAN, kMax, 1e300}}};
+  plot.lines = {{.name = "bell\a \x1b[2J", .x = {0, 1, 2, 3}, .y = {1, NAN, max, 1e300}}};
   const std::string text = terminal_plot(plot);
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
   EXPECT_THAT(text, Not(HasSubstr("\a")));

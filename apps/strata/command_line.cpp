@@ -1,0 +1,225 @@
+#include "apps/strata/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <iostream>
+
+#include "strata/base/error.h"
+#include "strata/base/suggest.h"
+
+namespace strata::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Environment: STRATA_NUM_THREADS, STRATA_DATA (data sets), STRATA_RECIPES, STRATA_ISA (reference, avx2, avx512),\n"
+    "STRATA_ALLOCATOR=system, NO_COLOR. Exit codes: 0 done, 1 failed, 2 wrong usage.";
+
+CLI::Option* reports(CLI::App* verb, Common& common) {
+  return verb->add_flag("--json", common.json, "print the result as JSON");
+}
+
+void works(CLI::App* verb, Common& common) {
+  verb->add_option("--threads", common.threads, "threads to use; as a rule, as many as this process may")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096).description(""));
+  reports(verb, common);
+  verb->add_flag("--quiet", common.quiet, "no progress, no notes");
+}
+
+CLI::Option* model(CLI::App* verb, std::string& folder) {
+  return verb->add_option("MODEL", folder, "a checkpoint: the folder with config.json and model.safetensors")
+      ->required()
+      ->type_name("FOLDER");
+}
+
+void data(CLI::App* verb, std::string& name) {
+  verb->add_option("--data", name, "a data set by name (fashion-mnist) or its folder")
+      ->type_name("FOLDER")
+      ->capture_default_str();
+}
+
+void sources(CLI::App* verb, std::vector<std::string>& list) {
+  verb->add_option("--source", list, "another model whose blocks routes may call: --source a=FOLDER --route a:0-5,6-11")
+      ->type_name("NAME=FOLDER");
+}
+
+CLI::Option* count(CLI::App* verb, const char* name, int64_t& value, const char* what, int64_t least = 0) {
+  return verb->add_option(name, value, what)
+      ->type_name("N")
+      ->check(CLI::Range(least, int64_t{1'000'000'000}).description(""))
+      ->capture_default_str();
+}
+
+void seed(CLI::App* verb, uint64_t& value, const char* what) {
+  verb->add_option("--seed", value, what)->type_name("N")->capture_default_str();
+}
+
+// CLI11 knows no "did you mean" and speaks of subcommands, so words it would stumble over are looked at first.
+void check_verb(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands({}))
+    if (!verb->get_group().empty()) names.push_back(verb->get_name());
+  for (const CLI::App* verb : app.get_subcommands({}))
+    if (verb->get_name() == word) return;
+  fail_usage("unknown verb '", word, "'", suggestion(word, names), "; the verbs are ", join_names(names));
+}
+
+std::vector<std::string> option_names(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+}  // namespace
+
+void describe(CLI::App& app, Options& o) {
+  app.name("strata");
+  app.description(
+      "Strata trains, rewires and runs neural networks whose layers can be skipped, reordered and run side by side.");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_help_flag("-h,--help", "print this help");
+  app.set_version_flag("--version", "strata " STRATA_VERSION, "print the version");
+  app.get_formatter()->column_width(26);
+  app.get_formatter()->label("REQUIRED", "");
+  app.get_formatter()->label("SUBCOMMAND", "VERB ...");
+  app.get_formatter()->label("Subcommands", "Verbs");
+  const auto add = [&app](const char* name, const char* what) {
+    CLI::App* verb = app.add_subcommand(name, what);
+    verb->group("Verbs");
+    return verb;
+  };
+
+  auto* train = add("train", "Train or fine-tune by a recipe; after a kill it resumes where it stopped, bit for bit");
+  train
+      ->add_option("RECIPE", o.train.recipe,
+                   "a recipe or suite: a TOML file, or the name of one that comes with Strata (strata recipes)")
+      ->required()
+      ->type_name("RECIPE");
+  train->add_option("--set", o.train.set, "change a value of the recipe: --set train.steps=200")
+      ->type_name("KEY=VALUE");
+  train->add_option("--seeds", o.train.seeds, "train once for each seed and report mean and spread: --seeds 0,1,2")
+      ->type_name("N,N")
+      ->delimiter(',');
+  train->add_option("--out", o.train.run_folder, "folder of the run; as a rule runs/<recipe>-seed<N>")
+      ->type_name("FOLDER");
+  train->add_flag("--restart", o.train.restart, "forget an unfinished run of that folder");
+  train->add_flag("--force", o.train.force,
+                  "resume although recipe, data, threads or kernels differ from the checkpoint's");
+  works(train, o.common);
+
+  auto* eval = add("eval", "Accuracy and loss along one or many routes");
+  model(eval, o.eval.model);
+  eval->add_option("--route", o.eval.routes,
+                   "routes such as 0-5  3,1,2,0  0-2x2  0,1+2,3; as a rule all blocks in order")
+      ->type_name("R");
+  eval->add_option("--routes", o.eval.routes_file, "a file of routes, one per line; # starts a comment")
+      ->type_name("FILE");
+  count(eval, "--orders", o.eval.orders, "this many random orders of all blocks");
+  count(eval, "--keep", o.eval.keep, "with --orders: random choices of so many blocks, in ascending order");
+  seed(eval, o.eval.seed, "seed of --orders");
+  sources(eval, o.eval.sources);
+  data(eval, o.eval.data);
+  eval->add_option("--split", o.eval.split, "which images")
+      ->type_name("{train,test}")
+      ->check(CLI::IsMember({"train", "test"}).description(""))
+      ->capture_default_str();
+  count(eval, "--limit", o.eval.limit, "use the first N images; 0: all");
+  count(eval, "--batch", o.eval.batch, "images at a time", 1);
+  eval->add_flag("--one-by-one", o.eval.one_by_one, "run every route from its start instead of sharing beginnings");
+  works(eval, o.common);
+
+  auto* run = add("run", "One pass on tensors from a file; writes logits and any tap");
+  model(run, o.run.model);
+  run->add_option("--input", o.run.input, "safetensors file with pixel_values [batch, channels, height, width] float32")
+      ->required()
+      ->type_name("FILE");
+  run->add_option("--output", o.run.output, "safetensors file to write: logits and taps")
+      ->required()
+      ->type_name("FILE");
+  run->add_option("--route", o.run.route, "the route; as a rule all blocks in order")->type_name("R");
+  run->add_option("--tap", o.run.taps,
+                  "intermediates to write too: embed, slot.3, slot.3.block.7.mixer, norm; * stands for any")
+      ->type_name("NAME");
+  sources(run, o.run.sources);
+  works(run, o.common);
+
+  auto* inspect = add("inspect", "What is in this checkpoint or safetensors file");
+  inspect->add_option("PATH", o.inspect.path, "a checkpoint folder or a .safetensors file")
+      ->required()
+      ->type_name("FILE");
+  inspect->add_flag("--all", o.inspect.all, "every tensor, however many");
+  reports(inspect, o.common);
+
+  auto* recipes = add("recipes", "List the reproductions that come with Strata, or show one");
+  recipes->add_option("NAME", o.recipes.name, "the recipe to show")->type_name("RECIPE");
+  recipes->add_flag("--names", o.recipes.names, "nothing but the names, one per line");
+  reports(recipes, o.common);
+
+  auto* doctor = add("doctor", "What this machine offers, what was chosen and why");
+  doctor->add_flag("--measure", o.doctor.measure,
+                   "also time gelu on 50M floats with and without the allocator setting");
+  works(doctor, o.common);
+
+  auto* bench = add("bench", "Measure against the baselines the README quotes");
+  bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all")
+      ->type_name("{train,trie,gelu}")
+      ->check(CLI::IsMember({"train", "trie", "gelu"}).description(""));
+  count(bench, "--repeats", o.bench.repeats, "interleaved runs of each", 1);
+  bench->add_option("--model", o.bench.model, "model to score in trie; as a rule a fresh one")->type_name("FOLDER");
+  data(bench, o.bench.data);
+  works(bench, o.common);
+
+  auto* completion = add("completion", "Print the completion script of a shell");
+  completion->add_option("SHELL", o.completion.shell, "which shell")
+      ->required()
+      ->type_name("{bash,zsh,fish}")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""));
+
+  // For those who build packages, and for doctor and bench, which start it with and without the allocator setting.
+  app.add_subcommand("manual", "Print the manual page's source (scdoc)")->group("");
+  works(app.add_subcommand("gelu", "Milliseconds of one gelu on 50M floats")->group(""), o.common);
+
+  for (CLI::App* verb : app.get_subcommands({})) verb->set_help_flag("-h,--help", "print this help");
+}
+
+std::string who(int argc, const char* const* argv) {
+  const bool verb = argc > 1 && argv[1][0] != '-';
+  return verb ? std::string("strata ") + argv[1] : "strata";
+}
+
+std::optional<Options> read_command_line(int argc, const char* const* argv) {
+  Options options;
+  CLI::App app;
+  describe(app, options);
+  if (argc < 2) {
+    std::cerr << app.help();
+    fail_usage("expected a verb");
+  }
+  if (argv[1][0] != '-') check_verb(app, argv[1]);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help() << std::flush;
+    return std::nullopt;
+  } catch (const CLI::CallForVersion& version) {
+    std::cout << version.what() << std::endl;
+    return std::nullopt;
+  } catch (const CLI::ExtrasError&) {
+    const CLI::App& verb = app.get_subcommands().empty() ? app : *app.get_subcommands().front();
+    std::vector<std::string> extras = verb.remaining();
+    if (extras.empty()) extras = app.remaining(true);
+    const std::string& extra = extras.front();
+    const std::vector<std::string> known = option_names(verb);
+    if (extra.starts_with("-"))
+      fail_usage("unknown option ", extra, suggestion(extra, known), "; the options are ", join_names(known));
+    fail_usage("unexpected '", extra, "'; see ", who(argc, argv), " --help");
+  } catch (const CLI::ParseError& error) {
+    fail_usage(error.what(), "; see ", who(argc, argv), " --help");
+  }
+  options.verb = app.get_subcommands().front()->get_name();
+  return options;
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace strata::cli {
+
+/// What every verb that works or reports understands.
+struct Common {
+  int threads = 0;  // 0: choose_threads decides
+  bool json = false;
+  bool quiet = false;
+};
+
+struct Train {
+  std::string recipe;            // a file, or the name of one that comes with Strata
+  std::vector<std::string> set;  // "train.steps=200"
+  std::vector<uint64_t> seeds;   // empty: the recipe's
+  std::string run_folder;        // empty: runs/<recipe>-<seed>
+  bool restart = false;          // forget an unfinished run instead of resuming it
+  bool force = false;            // resume although something differs from the checkpoint's
+};
+
+struct Eval {
+  std::string model;
+  std::vector<std::string> routes;
+  std::string routes_file;  // one route per line
+  int64_t orders = 0;       // random orders of all blocks
+  int64_t keep = 0;         // with orders: random subsets of this many blocks instead, in ascending order
+  uint64_t seed = 0;
+  std::vector<std::string> sources;  // "a=FOLDER"
+  std::string data = "fashion-mnist";
+  std::string split = "test";
+  int64_t limit = 0;
+  int64_t batch = 500;
+  bool one_by_one = false;  // do not share prefixes
+};
+
+struct Run {
+  std::string model;
+  std::string input;
+  std::string output;
+  std::string route;  // empty: all blocks in order
+  std::vector<std::string> taps;
+  std::vector<std::string> sources;
+};
+
+struct Inspect {
+  std::string path;
+  bool all = false;  // every tensor, however many
+};
+
+struct Recipes {
+  std::string name;
+  bool names = false;  // nothing but names, one per line
+};
+
+struct Doctor {
+  bool measure = false;
+};
+
+struct Bench {
+  std::vector<std::string> what;  // empty: all
+  int64_t repeats = 5;
+  std::string model;  // for the trie: a trained model instead of a fresh one
+  std::string data = "fashion-mnist";
+};
+
+struct Completion {
+  std::string shell;
+};
+
+/// The whole command line, read.
+struct Options {
+  std::string verb;
+  Common common;
+  Train train;
+  Eval eval;
+  Run run;
+  Inspect inspect;
+  Recipes recipes;
+  Doctor doctor;
+  Bench bench;
+  Completion completion;
+};
+
+}  // namespace strata::cli

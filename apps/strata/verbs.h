@@ -1,0 +1,27 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+#include "apps/strata/options.h"
+
+namespace strata::cli {
+
+// Verbs that need no tensors: each prints its result, or throws.
+
+struct Startup {
+  std::string allocator;       // what tune_allocator did
+  std::string threads_reason;  // why so many threads
+};
+
+void doctor(const Common& common, const Doctor& options, const Startup& startup);
+void inspect(const Common& common, const Inspect& options);
+void recipes(const Common& common, const Recipes& options);
+
+/// The completion script of bash, zsh or fish for a tree of verbs.
+std::string completion(const CLI::App& app, const std::string& shell);
+
+/// The manual page's source, in scdoc's format, for a tree of verbs.
+std::string manual(const CLI::App& app);
+
+}  // namespace strata::cli

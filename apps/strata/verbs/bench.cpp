@@ -1,0 +1,249 @@
+// The measurements that the README quotes: ours and its baseline in turns, so that a slow minute of the machine hits
+// both; medians with the least and the most.
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <sstream>
+
+#include "apps/strata/table.h"
+#include "apps/strata/verbs/shared.h"
+#include "strata/base/child.h"
+#include "strata/base/error.h"
+#include "strata/eval/score.h"
+#include "strata/route/order.h"
+#include "strata/train/objective.h"
+#include "strata/train/optimiser.h"
+
+namespace strata::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kTrainBatch = 256;
+constexpr int64_t kTrainSteps = 20;  // per turn
+constexpr int64_t kTrieRoutes = 100;
+constexpr int64_t kTrieImages = 1000;
+
+struct Series {
+  std::string name;
+  std::vector<double> milliseconds;
+
+  double median() const {
+    std::vector<double> sorted = milliseconds;
+    std::sort(sorted.begin(), sorted.end());
+    const size_t middle = sorted.size() / 2;
+    return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+};
+
+/// One measurement: ours first, then its baselines.
+struct Comparison {
+  std::string what;
+  std::vector<Series> series;
+  std::vector<std::string> notes;
+};
+
+double milliseconds_of(const std::function<void()>& work) {
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// ---- a training step of the Fashion-MNIST model ----
+
+/// The same work as bench/baselines/fashion_vit.py: forward, smoothed loss, backward, clipping, AdamW, on one batch.
+class TrainingStep {
+ public:
+  TrainingStep()
+      : model_(make_model(vit_size("fashion"), Random(0))),
+        params_(trained_parameters(model_.stack().weights)),
+        state_(fresh_state(params_.values)),
+        draw_{identity(model_.stack().depth()), {}} {
+    const VitConfig& vit = model_.vit;
+    pixels_ = at::randn({kTrainBatch, vit.image_channels, vit.image_height, vit.image_width});
+    labels_ = at::randint(vit.classes, {kTrainBatch}, at::kLong);
+  }
+
+  void operator()() {
+    const Tensor loss =
+        losses(model_.stack(), draw_, pixels_, labels_, {.label_smoothing = 0.1}, {.training = true}).total;
+    static_cast<void>(loss.item<double>());
+    const auto grads = torch::autograd::grad({loss}, params_.values);
+    adamw_in_place(params_.values, grads, state_, params_.decay, config_, config_.lr,
+                   clip_factor(global_norm(grads), config_.clip));
+  }
+
+ private:
+  Model model_;
+  Parameters params_;
+  OptimiserState state_;
+  Draw draw_;
+  Tensor pixels_, labels_;
+  const OptimiserConfig config_{.lr = 1e-3, .beta2 = 0.98, .weight_decay = 0.05, .clip = 1};
+};
+
+// The interpreter that owns the LibTorch in use, else any python3.
+std::string python() {
+  const fs::path torch(torch_facts({}).path);
+  const fs::path owner = torch.parent_path().parent_path() / "../../../../bin/python3";
+  std::error_code ignored;
+  return fs::exists(owner, ignored) ? owner.lexically_normal().string() : "python3";
+}
+
+// Milliseconds per step of every mode, from one run of the script; its lines are JSON objects.
+std::vector<std::pair<std::string, double>> baseline_steps(const std::string& script,
+                                                           const std::vector<std::string>& modes, int threads) {
+  std::vector<std::string> command{python(),        script,
+                                   "--model",       "fashion",
+                                   "--batch",       std::to_string(kTrainBatch),
+                                   "--steps",       std::to_string(kTrainSteps),
+                                   "--repetitions", "1",
+                                   "--threads",     std::to_string(threads),
+                                   "--mode"};
+  command.insert(command.end(), modes.begin(), modes.end());
+  std::istringstream lines(output_of(command, {"OMP_NUM_THREADS=" + std::to_string(threads)}));
+  std::vector<std::pair<std::string, double>> result;
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    if (json.is_object()) result.emplace_back("PyTorch " + json.value("mode", ""), json.value("median_ms", 0.0));
+  }
+  return result;
+}
+
+Comparison bench_train(const Common& common, const Bench& options) {
+  Comparison result{
+      fmt::format("training step, Fashion-MNIST model, batch {}, {} threads", kTrainBatch, common.threads),
+      {{"strata", {}}},
+      {}};
+  const fs::path script = fs::path(own_program()).parent_path() / "../../bench/baselines/fashion_vit.py";
+  bool baseline = fs::exists(script);
+  if (!baseline) result.notes.push_back("no baseline: bench/baselines/fashion_vit.py is not beside this build");
+  std::vector<std::string> modes{"eager", "compile"};
+  TrainingStep step;
+  for (int i = 0; i < 5; ++i) step();
+  for (int64_t turn = 0; turn < options.repeats; ++turn) {
+    std::vector<double> times;
+    for (int64_t i = 0; i < kTrainSteps; ++i) times.push_back(milliseconds_of(std::ref(step)));
+    result.series[0].milliseconds.push_back(Series{"", times}.median());
+    while (baseline) {
+      try {
+        for (const auto& [name, time] : baseline_steps(script.lexically_normal().string(), modes, common.threads)) {
+          auto found = std::find_if(result.series.begin(), result.series.end(),
+                                    [&, &wanted = name](const Series& each) { return each.name == wanted; });
+          if (found == result.series.end()) found = result.series.insert(result.series.end(), {name, {}});
+          found->milliseconds.push_back(time);
+        }
+        break;
+      } catch (const Error& error) {
+        result.notes.push_back(fmt::format("PyTorch {}: {}", modes.back(), error.what()));
+        modes.pop_back();  // torch.compile needs a compiler of its own; eager alone still compares
+        baseline = !modes.empty();
+      }
+    }
+  }
+  return result;
+}
+
+// ---- many routes with and without shared beginnings ----
+
+Comparison bench_trie(const std::string& what, const Model& model, const std::vector<Route>& routes,
+                      const ImageSet& set, int64_t repeats) {
+  Comparison result{what, {{"shared beginnings", {}}, {"one by one", {}}}, {}};
+  const ImageConfig images = images_of(model);
+  TrieReport trie;
+  for (int64_t turn = 0; turn < repeats; ++turn) {
+    std::vector<Score> shared, separate;
+    result.series[0].milliseconds.push_back(
+        milliseconds_of([&] { shared = score_routes(model.stack(), routes, set, images, 500, &trie); }));
+    result.series[1].milliseconds.push_back(
+        milliseconds_of([&] { separate = score_routes(model.stack(), routes, set, images, 500, nullptr, false); }));
+    if (shared != separate) fail("bench: scores through the trie differ from those one by one; this is a bug");
+  }
+  result.notes.push_back(fmt::format("{:.0f} block passes a batch instead of {:.0f}; all scores the same bits",
+                                     trie.cost, trie.cost_one_by_one));
+  return result;
+}
+
+std::vector<Comparison> bench_tries(const Bench& options) {
+  const Model model = options.model.empty() ? make_model(vit_size("fashion"), Random(0)) : open_model(options.model);
+  const ImageSet set = load_images(options.data, "test", kTrieImages);
+  const int64_t depth = model.stack().depth();
+  const auto drawn = [&](const SamplerConfig& sampler) {
+    std::vector<Route> routes;
+    for (int64_t i = 0; i < kTrieRoutes; ++i)
+      routes.push_back(draw(sampler, depth, 1, Random(0).fork(static_cast<uint64_t>(i))).route);
+    return routes;
+  };
+  std::vector<Comparison> all;
+  all.push_back(bench_trie(
+      fmt::format("scoring {} routes by window-4 shuffle, {} blocks, {} images", kTrieRoutes, depth, set.size()), model,
+      drawn({.kind = "shuffle", .window = 4}), set, options.repeats));
+  all.push_back(bench_trie(
+      fmt::format("scoring {} routes by drop at rate 0.2, {} blocks, {} images", kTrieRoutes, depth, set.size()), model,
+      drawn({.kind = "drop", .drop = 0.2}), set, options.repeats));
+  return all;
+}
+
+// ---- big buffers kept or handed back ----
+
+Comparison bench_gelu(const Common& common, const Bench& options) {
+  Comparison result{fmt::format("gelu on 50M floats, {} threads", common.threads),
+                    {{"blocks kept", {}}, {"system's allocator", {}}},
+                    {}};
+  const std::vector<std::string> command{own_program(), "gelu", "--threads", std::to_string(common.threads)};
+  for (int64_t turn = 0; turn < options.repeats; ++turn) {
+    result.series[0].milliseconds.push_back(std::stod(output_of(command, {"STRATA_ALLOCATOR=tuned"})));
+    result.series[1].milliseconds.push_back(std::stod(output_of(command, {"STRATA_ALLOCATOR=system"})));
+  }
+  return result;
+}
+
+void print(const Comparison& comparison) {
+  std::cout << comparison.what << "\n";
+  std::vector<std::vector<std::string>> rows;
+  const double ours = comparison.series.front().median();
+  for (const auto& each : comparison.series) {
+    const auto [least, most] = std::minmax_element(each.milliseconds.begin(), each.milliseconds.end());
+    rows.push_back({each.name, fmt::format("{:.2f} ms", each.median()), fmt::format("{:.2f} to {:.2f}", *least, *most),
+                    fmt::format("{:.2f}x", each.median() / ours)});
+  }
+  print_table({"", "#median", "#least to most", "#as long"}, rows);
+  for (const auto& note : comparison.notes) std::cout << "  " << note << "\n";
+}
+
+}  // namespace
+
+void bench(const Common& common, const Bench& options) {
+  const auto wanted = [&](const char* name) {
+    return options.what.empty() || std::find(options.what.begin(), options.what.end(), name) != options.what.end();
+  };
+  std::vector<Comparison> all;
+  if (wanted("gelu")) all.push_back(bench_gelu(common, options));
+  if (wanted("trie"))
+    for (auto& each : bench_tries(options)) all.push_back(std::move(each));
+  if (wanted("train")) all.push_back(bench_train(common, options));
+  if (common.json) {
+    auto json = nlohmann::ordered_json::array();
+    for (const auto& each : all) {
+      nlohmann::ordered_json entry{{"what", each.what}, {"notes", each.notes}};
+      for (const auto& series : each.series)
+        entry["series"].push_back({{"name", series.name},
+                                   {"median_ms", series.median()},
+                                   {"milliseconds", series.milliseconds},
+                                   {"times_ours", series.median() / each.series.front().median()}});
+      json.push_back(entry);
+    }
+    print_json(json);
+    return;
+  }
+  for (const auto& each : all) print(each);
+}
+
+}  // namespace strata::cli

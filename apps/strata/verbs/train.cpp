@@ -1,0 +1,142 @@
+#include "strata/train/loop.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <functional>
+#include <iostream>
+
+#include "apps/strata/table.h"
+#include "apps/strata/verbs/shared.h"
+#include "strata/base/error.h"
+#include "strata/base/progress.h"
+#include "strata/train/suite.h"
+
+namespace strata::cli {
+namespace {
+
+struct SeedResult {
+  uint64_t seed = 0;
+  TrainResult result;
+};
+
+nlohmann::ordered_json json_of(const SeedResult& each) {
+  const TrainResult& r = each.result;
+  return {{"seed", each.seed},
+          {"accuracy", r.sequential.accuracy},
+          {"test_loss", r.sequential.loss},
+          {"random_orders", json_of(r.arbitrary)},
+          {"train_loss", r.loss},
+          {"steps", r.steps},
+          {"seconds", r.seconds},
+          {"resumed", r.resumed},
+          {"model", r.model_folder}};
+}
+
+std::string mean_and_spread(const std::vector<double>& values) {
+  double mean = 0, squares = 0;
+  for (const double value : values) mean += value / static_cast<double>(values.size());
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return fmt::format("{:.1f} ± {:.1f} %", 100 * mean,
+                     100 * std::sqrt(squares / static_cast<double>(values.size() - 1)));
+}
+
+void show(const std::string& name, const std::vector<SeedResult>& all) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<double> sequential, arbitrary;
+  for (const auto& each : all) {
+    const TrainResult& r = each.result;
+    rows.push_back(
+        {std::to_string(each.seed), percent(r.sequential.accuracy),
+         r.arbitrary.routes > 0 ? fmt::format("{:.1f} ± {:.1f} %", 100 * r.arbitrary.mean, 100 * r.arbitrary.sd) : "",
+         duration_text(r.seconds), r.model_folder});
+    sequential.push_back(r.sequential.accuracy);
+    arbitrary.push_back(r.arbitrary.mean);
+  }
+  print_table({"#seed", "#in order", "#random orders", "#time", "model"}, rows);
+  if (all.size() > 1)
+    std::cout << name << " over " << all.size() << " seeds: in order " << mean_and_spread(sequential)
+              << ", random orders " << mean_and_spread(arbitrary) << "\n";
+}
+
+// Mean over the seeds of one recipe of some accuracy of each run, with the spread where there are several.
+std::string over_seeds(const std::vector<const SuiteRun*>& runs,
+                       const std::function<double(const SuiteRun&)>& accuracy) {
+  std::vector<double> values;
+  for (const SuiteRun* each : runs) values.push_back(accuracy(*each));
+  return values.size() > 1 ? mean_and_spread(values) : percent(values.front());
+}
+
+void show(const SuiteResult& result) {
+  std::vector<std::string> heading{"recipe", "#in order", "#random orders"};
+  for (const int64_t removed : result.config.removed) heading.push_back(fmt::format("#{} missing", removed));
+  std::vector<std::string> names;
+  std::map<std::string, std::vector<const SuiteRun*>> by_recipe;
+  for (const SuiteRun& each : result.runs) {
+    if (!by_recipe.contains(each.recipe)) names.push_back(each.recipe);
+    by_recipe[each.recipe].push_back(&each);
+  }
+  std::vector<std::vector<std::string>> rows;
+  report::Plot plot{.title = "accuracy, per cent",
+                    .y = {.low = 0, .high = 100},
+                    .bars = {{.name = "in order"}, {.name = "random orders"}}};
+  for (const auto& name : names) {
+    const auto& runs = by_recipe[name];
+    rows.push_back({name, over_seeds(runs, [](const SuiteRun& r) { return r.sequential.accuracy; }),
+                    over_seeds(runs, [](const SuiteRun& r) { return r.arbitrary.mean; })});
+    for (size_t i = 0; i < result.config.removed.size(); ++i)
+      rows.back().push_back(over_seeds(runs, [i](const SuiteRun& r) { return r.pruned.at(i).mean; }));
+    plot.categories.push_back(name);
+    plot.bars[0].value.push_back(100 * runs.front()->sequential.accuracy);
+    plot.bars[1].value.push_back(100 * runs.front()->arbitrary.mean);
+  }
+  print_table(heading, rows);
+  std::cout << "\n"
+            << report::terminal_plot(plot, report::this_terminal()) << "\ntables: " << result.table_markdown << ", "
+            << result.table_json << "\n";
+}
+
+void train_suite(const Common& common, const Train& options) {
+  SuiteConfig suite = read_suite(options.recipe);
+  if (!options.seeds.empty()) suite.seeds.assign(options.seeds.begin(), options.seeds.end());
+  suite.overrides.insert(suite.overrides.end(), options.set.begin(), options.set.end());
+  const std::string folder = options.run_folder.empty() ? "runs/" + suite.name : options.run_folder;
+  const SuiteResult result = run_suite(
+      suite, {.run_folder = folder, .quiet = common.quiet, .force = options.force, .restart = options.restart});
+  if (common.json)
+    std::cout << suite_json(result) << "\n";
+  else
+    show(result);
+}
+
+}  // namespace
+
+void train(const Common& common, const Train& options) {
+  if (is_suite(options.recipe)) return train_suite(common, options);
+  const Recipe recipe = read_recipe(options.recipe, options.set);
+  std::vector<uint64_t> seeds = options.seeds;
+  if (seeds.empty()) seeds.push_back(recipe.train.seed);
+  const TrainData data = load_data(recipe.data);
+  std::vector<SeedResult> all;
+  for (const uint64_t seed : seeds) {
+    Recipe mine = recipe;
+    mine.train.seed = seed;
+    const std::string own = fmt::format("{}-seed{}", recipe.name, seed);
+    const std::string folder = options.run_folder.empty() ? "runs/" + own
+                               : seeds.size() > 1         ? options.run_folder + "/" + own
+                                                          : options.run_folder;
+    all.push_back(
+        {seed, strata::train(
+                   mine, data,
+                   {.run_folder = folder, .quiet = common.quiet, .force = options.force, .restart = options.restart})});
+  }
+  if (common.json) {
+    nlohmann::ordered_json json{{"recipe", recipe.name}};
+    for (const auto& each : all) json["runs"].push_back(json_of(each));
+    print_json(json);
+  } else {
+    show(recipe.name, all);
+  }
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,396 @@
+#include "strata/train/loop.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "strata/base/checksum.h"
+#include "strata/base/error.h"
+#include "strata/base/file.h"
+#include "strata/base/process.h"
+#include "strata/base/progress.h"
+#include "strata/base/threads.h"
+#include "strata/data/loader.h"
+#include "strata/formats/event_file.h"
+#include "strata/kernels/isa.h"
+#include "strata/route/order.h"
+#include "strata/route/print.h"
+#include "strata/train/metrics.h"
+#include "strata/train/state.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+// Sub-streams of train.seed.
+enum Purpose : uint64_t { kWeights = 1, kRoutes = 2 };
+
+constexpr int64_t kTimedSteps = 5;   // after as many to warm up: what the estimate is made from
+constexpr int64_t kLongRun = 50;     // steps from which on an estimate is worth a line
+constexpr int64_t kMetricsEvery = 10;
+constexpr uint64_t kMostResult = 1 << 20;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Matrix products of this thread in bfloat16 while one lives.
+class Bf16Guard {
+ public:
+  explicit Bf16Guard(bool on) : on_(on) {
+    if (!on_) return;
+    was_enabled_ = at::autocast::is_autocast_enabled(at::kCPU);
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::increment_nesting();
+  }
+  Bf16Guard(const Bf16Guard&) = delete;
+  Bf16Guard& operator=(const Bf16Guard&) = delete;
+  ~Bf16Guard() {
+    if (!on_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();  // weights cast for this step
+    at::autocast::set_autocast_enabled(at::kCPU, was_enabled_);
+  }
+
+ private:
+  bool on_, was_enabled_ = false;
+};
+
+std::string checksum_of(const ImageSet& set) {
+  const auto bytes = [](const Tensor& value) {
+    const Tensor whole = value.contiguous();
+    return checksum(std::span(static_cast<const std::byte*>(whole.const_data_ptr()), whole.nbytes()));
+  };
+  return checksum(bytes(set.pixels) + bytes(set.labels));
+}
+
+RunIdentity identity_of(const Recipe& recipe, const ImageSet& set) {
+  return {fingerprint(recipe), checksum_of(set), fmt::format("{} for tensors, {} for kernels", at::get_num_threads(), threads()), isa_name(active_isa())};
+}
+
+void check_data(const Recipe& recipe, const ImageSet& set) {
+  const VitConfig& vit = recipe.model.vit;
+  const at::IntArrayRef sizes = set.pixels.sizes();
+  if (set.size() == 0) fail("train: the training set '", set.name, "' is empty");
+  if (sizes[1] != vit.image_channels || sizes[2] != vit.image_height || sizes[3] != vit.image_width)
+    fail("train: the model takes images of ", vit.image_channels, " x ", vit.image_height, " x ", vit.image_width, " (channels, height, width), but '", set.name,
+         "' holds ", sizes[1], " x ", sizes[2], " x ", sizes[3], "; set model.image_channels, model.image_height and model.image_width");
+  if (const int64_t most = set.labels.max().item<int64_t>(); most >= vit.classes)
+    fail("train: the model tells ", vit.classes, " classes apart, but '", set.name, "' has labels up to ", most, "; set model.classes to ", most + 1);
+}
+
+// The folder of a run.
+struct RunFolder {
+  std::string path;
+  std::string file(const char* name) const { return path + "/" + name; }
+  std::string state() const { return file("state"); }
+  std::string model() const { return file("model"); }
+  std::string result() const { return file("result.json"); }
+  std::string metrics() const { return file("metrics.jsonl"); }
+};
+
+std::string eval_text(const Recipe& recipe) { return fmt::format("{} orders, seed {}, {} test images", recipe.eval.orders, recipe.eval.seed, recipe.data.test_limit); }
+
+Json to_json(const Score& score) { return {{"samples", score.samples}, {"accuracy", score.accuracy}, {"loss", score.loss}}; }
+
+Json to_json(const RouteScores& scores) {
+  return {{"routes", scores.routes}, {"mean", scores.mean}, {"sd", scores.sd}, {"least", scores.least}, {"most", scores.most}};
+}
+
+void write_result(const RunFolder& folder, const Recipe& recipe, const RunIdentity& identity, const TrainResult& result) {
+  const Json json{{"name", recipe.name},   {"recipe", identity.recipe},  {"evaluation", eval_text(recipe)}, {"sequential", to_json(result.sequential)},
+                  {"steps", result.steps}, {"seconds", result.seconds}, {"loss", result.loss},             {"arbitrary", to_json(result.arbitrary)},
+                  {"model", "model"}};
+  write_file_atomic(folder.result(), json.dump(1) + "\n");
+}
+
+// The result of a run that is complete, when it is one of this recipe measured this way.
+std::optional<TrainResult> finished(const RunFolder& folder, const Recipe& recipe, const std::string& wanted) {
+  std::error_code error;
+  if (!fs::exists(folder.result(), error)) return std::nullopt;
+  try {
+    const Json json = Json::parse(read_text(folder.result(), kMostResult));
+    if (json.at("recipe") != wanted || json.at("evaluation") != eval_text(recipe)) return std::nullopt;
+    const Json &sequential = json.at("sequential"), &arbitrary = json.at("arbitrary");
+    TrainResult result;
+    result.sequential = {sequential.at("samples"), sequential.at("accuracy"), sequential.at("loss")};
+    result.arbitrary = {arbitrary.at("routes"), arbitrary.at("mean"), arbitrary.at("sd"), arbitrary.at("least"), arbitrary.at("most")};
+    result.loss = json.at("loss").is_null() ? std::nan("") : json.at("loss").get<double>();
+    result.steps = json.at("steps");
+    result.seconds = json.at("seconds");
+    result.finished_before = true;
+    result.model_folder = folder.model();
+    return result;
+  } catch (const Json::exception&) {
+    return std::nullopt;  // measured again and written anew
+  }
+}
+
+// One run: what it trains, and how far it is.
+class Run {
+ public:
+  Run(const Recipe& recipe, const TrainData& data, const TrainOptions& options)
+      : recipe_(recipe), data_(data), options_(options), folder_{options.run_folder}, identity_(identity_of(recipe, data.train)),
+        model_(make_model(recipe.model.vit, Random(recipe.train.seed).fork(kWeights))), params_(trained_parameters(model_.stack().weights)) {}
+
+  TrainResult go();
+
+ private:
+  void note(const std::string& text) { tell(TrainMessage::Kind::note, text); }
+  void tell(TrainMessage::Kind kind, const std::string& text);
+  void resume();
+  double step(int64_t step, const ImageBatch& batch);
+  void save(int64_t step);
+  [[noreturn]] void stop_at(int64_t step, const Draw& draw, const char* what, double value);
+  Stack weights_to_use() const;
+  double seconds() const { return seconds_before_ + since(start_); }
+  void estimate(int64_t done, double seconds_per_step);
+  void train_steps();
+  TrainResult measure();
+
+  const Recipe& recipe_;
+  const TrainData& data_;
+  const TrainOptions& options_;
+  RunFolder folder_;
+  RunIdentity identity_;
+  Model model_;
+  Parameters params_;
+  OptimiserState state_;
+  std::vector<Tensor> ema_;
+  int64_t first_step_ = 0;
+  double seconds_before_ = 0;
+  Clock::time_point start_ = Clock::now();
+  double loss_sum_ = 0;
+  int64_t loss_count_ = 0;
+  double norm_ = 0;
+  std::string last_route_;
+  Progress* progress_ = nullptr;
+};
+
+void Run::tell(TrainMessage::Kind kind, const std::string& text) {
+  if (options_.on_message) return options_.on_message({kind, text});
+  if (options_.quiet && kind != TrainMessage::Kind::warning) return;
+  const std::string line = (kind == TrainMessage::Kind::warning ? "warning: " : "") + text;
+  if (progress_ && !options_.quiet) return progress_->print(line);
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+void Run::resume() {
+  std::vector<std::string> warnings;
+  auto stored = load_state(folder_.state(), warnings);
+  for (const auto& warning : warnings) tell(TrainMessage::Kind::warning, warning);
+  if (recipe_.train.ema > 0)
+    for (const auto& value : params_.values) ema_.push_back(value.detach().clone());
+  state_ = fresh_state(params_.values);
+  if (!stored) return;
+  if (!options_.force) check_identity(stored->identity, identity_, folder_.path);
+  if (stored->step > recipe_.train.steps)
+    fail("train: ", folder_.path, " has done ", stored->step, " steps, the recipe asks for ", recipe_.train.steps, "; use another folder or start it again");
+  bool fits = stored->names == params_.names && stored->ema.size() == ema_.size();
+  for (size_t i = 0; fits && i < params_.values.size(); ++i) {
+    const auto sizes = params_.values[i].sizes();
+    fits = stored->params[i].sizes() == sizes && stored->optimiser[i].first.sizes() == sizes && stored->optimiser[i].second.sizes() == sizes &&
+           (ema_.empty() || stored->ema[i].sizes() == sizes);
+  }
+  if (!fits) fail("train: the checkpoint in ", folder_.path, " holds other tensors than this recipe's model; use another folder or start it again");
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < params_.values.size(); ++i) {
+    params_.values[i].copy_(stored->params[i]);
+    if (!ema_.empty()) ema_[i].copy_(stored->ema[i]);
+  }
+  state_ = std::move(stored->optimiser);
+  first_step_ = stored->step;
+  seconds_before_ = stored->seconds;
+}
+
+void Run::stop_at(int64_t step, const Draw& draw, const char* what, double value) {
+  std::vector<std::string> ignored;
+  const auto last = load_state(folder_.state(), ignored);
+  fail("train: the ", what, " became ", value, " at step ", step + 1, " under route ", print_route(draw.route), "; ",
+       last ? fmt::format("the last good checkpoint is that of step {} in {}", last->step, folder_.state()) : "no checkpoint had been written yet",
+       "; a lower optimiser.lr (now ", recipe_.optimiser.lr, "), a longer schedule.warmup or optimiser.clip = 1 may help");
+}
+
+double Run::step(int64_t step, const ImageBatch& batch) {
+  const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), recipe_.train.batch, Random(recipe_.train.seed).fork(kRoutes).fork(step));
+  const int64_t pieces = recipe_.train.accumulate, size = recipe_.train.batch / pieces;
+  std::vector<Tensor> grads(params_.values.size());
+  double loss = 0;
+  for (int64_t piece = 0; piece < pieces; ++piece) {
+    Tensor total;
+    {
+      const Bf16Guard bf16(recipe_.train.precision == Precision::bf16);
+      total = losses(model_.stack(), pieces > 1 ? slice(draw, piece * size, size) : draw, batch.pixels.narrow(0, piece * size, size),
+                     batch.labels.narrow(0, piece * size, size), recipe_.objective, {.training = true})
+                  .total;
+    }
+    const double value = total.item<double>();
+    if (!std::isfinite(value)) stop_at(step, draw, "loss", value);
+    loss += value / static_cast<double>(pieces);
+    const auto found = torch::autograd::grad({total}, params_.values, {at::full_like(total, 1.0 / static_cast<double>(pieces))}, /*retain_graph=*/false,
+                                             /*create_graph=*/false, /*allow_unused=*/true);
+    for (size_t i = 0; i < grads.size(); ++i)
+      if (found[i].defined()) grads[i] = grads[i].defined() ? grads[i] + found[i] : found[i];
+  }
+  norm_ = global_norm(grads);
+  if (!std::isfinite(norm_)) stop_at(step, draw, "norm of the gradient", norm_);
+  adamw_in_place(params_.values, grads, state_, params_.decay, recipe_.optimiser, recipe_.optimiser.lr * schedule_factor(recipe_.schedule, step, recipe_.train.steps),
+                 clip_factor(norm_, recipe_.optimiser.clip), ema_, recipe_.train.ema);
+  last_route_ = print_route(draw.route);
+  return loss;
+}
+
+void Run::save(int64_t step) { save_state(folder_.state(), {step, seconds(), identity_, params_.names, params_.values, state_, ema_}); }
+
+Stack Run::weights_to_use() const {
+  Stack stack = model_.stack();
+  const auto& values = ema_.empty() ? params_.values : ema_;
+  for (size_t i = 0; i < values.size(); ++i) stack.weights.set(params_.names[i], values[i].detach());
+  return stack;
+}
+
+void Run::estimate(int64_t done, double seconds_per_step) {
+  const double left = seconds_per_step * static_cast<double>(recipe_.train.steps - done);
+  const int64_t peak = peak_memory(), free = memory_available();
+  std::string text = fmt::format("{} steps of {} images at {:.1f} ms: about {}, {} of memory", recipe_.train.steps - done, recipe_.train.batch,
+                                 1e3 * seconds_per_step, duration_text(left), bytes_text(static_cast<double>(peak)));
+  if (free > 0) text += fmt::format(" ({} free)", bytes_text(static_cast<double>(free)));
+  note(text);
+}
+
+void Run::train_steps() {
+  const int64_t steps = recipe_.train.steps;
+  if (first_step_ >= steps) return;
+  if (recipe_.train.precision == Precision::bf16 && !cpu_features().avx512_bf16 && !cpu_features().amx_bf16)
+    tell(TrainMessage::Kind::warning, "this processor has no bfloat16 arithmetic (AVX-512 BF16 or AMX), so train.precision = \"bf16\" is slower than float32 here");
+  Metrics metrics(folder_.metrics(), first_step_);
+  EventWriter events(folder_.path);
+  ImageLoader loader(data_.train, recipe_.data.images, recipe_.train.batch, recipe_.train.seed, first_step_, /*threads=*/1);
+  Progress progress(recipe_.name, steps, first_step_, options_.quiet || options_.on_message);
+  progress_ = &progress;
+  const struct Forget {
+    Progress*& pointer;
+    ~Forget() { pointer = nullptr; }
+  } forget{progress_};
+  const auto both = [&](const std::string& tag, double value, int64_t step) {
+    metrics.add(tag, value);
+    events.scalar(tag, value, step);
+  };
+  double shown_loss = 0;
+  auto timed_from = Clock::now();
+  for (int64_t at = first_step_; at < steps; ++at) {
+    const int64_t here = at - first_step_;
+    const double loss = step(at, loader.next());
+    const int64_t done = at + 1;
+    shown_loss = here == 0 ? loss : 0.95 * shown_loss + 0.05 * loss;
+    if (at >= steps - std::max<int64_t>(1, steps / 10)) loss_sum_ += loss, ++loss_count_;
+    if (here + 1 == kTimedSteps) timed_from = Clock::now();
+    if (here + 1 == 2 * kTimedSteps && steps - first_step_ >= kLongRun) estimate(done, since(timed_from) / kTimedSteps);
+    const double speed = static_cast<double>((here + 1) * recipe_.train.batch) / since(start_);
+    const std::string detail = fmt::format("loss {:.3f}  {:.0f} images/s", shown_loss, speed);
+    progress.update(done, detail);
+    if (options_.on_message) options_.on_message({TrainMessage::Kind::progress, fmt::format("{}/{}  {}", done, steps, detail)});
+    const bool evaluate = recipe_.eval.every > 0 && done % recipe_.eval.every == 0 && done < steps;
+    if (done % kMetricsEvery == 0 || done == steps || evaluate) {
+      both("train/loss", loss, done);
+      both("train/lr", recipe_.optimiser.lr * schedule_factor(recipe_.schedule, at, steps), done);
+      both("train/gradient_norm", norm_, done);
+      both("train/images_per_second", speed, done);
+      metrics.add("route", last_route_);
+      if (evaluate) {
+        const Score now = score(weights_to_use(), identity(model_.stack().depth()), data_.test, recipe_.data.images);
+        both("test/accuracy", now.accuracy, done);
+        both("test/loss", now.loss, done);
+        note(fmt::format("step {}: test accuracy {:.1f} %, loss {:.3f}", done, 100 * now.accuracy, now.loss));
+      }
+      metrics.write(done);
+    }
+    if (recipe_.train.checkpoint_every > 0 && done % recipe_.train.checkpoint_every == 0 && done < steps) save(done);
+  }
+  save(steps);
+}
+
+TrainResult Run::measure() {
+  TrainResult result;
+  Model final = model_;
+  final.stack() = weights_to_use();
+  if (!data_.train.classes.empty() && std::ssize(data_.train.classes) == recipe_.model.vit.classes) final.classes = data_.train.classes;
+  final.pixel_mean = {recipe_.data.images.mean};
+  final.pixel_std = {recipe_.data.images.std};
+  final.notes.trained_routes = {print_toml(config_node(recipe_.sampler))};
+  final.notes.recipe = recipe_.name;
+  final.notes.steps = recipe_.train.steps;
+  final.notes.seed = recipe_.train.seed;
+  save_model(folder_.model(), final);
+  const int64_t depth = final.stack().depth();
+  if (data_.test.size() > 0) {
+    result.sequential = score(final.stack(), identity(depth), data_.test, recipe_.data.images);
+    if (recipe_.eval.orders > 0)
+      result.arbitrary = summarise(score_routes(final.stack(), random_orders(depth, recipe_.eval.orders, Random(recipe_.eval.seed)), data_.test, recipe_.data.images));
+  }
+  result.loss = loss_count_ > 0 ? loss_sum_ / static_cast<double>(loss_count_) : std::nan("");
+  result.steps = recipe_.train.steps;
+  result.resumed = first_step_ > 0;
+  result.model_folder = folder_.model();
+  return result;
+}
+
+TrainResult Run::go() {
+  check_data(recipe_, data_.train);
+  std::error_code error;
+  if (options_.restart)
+    for (const auto& old : {folder_.state(), folder_.model(), folder_.result(), folder_.metrics()}) fs::remove_all(old, error);
+  if (auto known = finished(folder_, recipe_, identity_.recipe)) {
+    note(fmt::format("{} is complete: test accuracy {:.1f} %", folder_.path, 100 * known->sequential.accuracy));
+    return *known;
+  }
+  resume();
+  fs::create_directories(folder_.path, error);
+  if (error) fail(folder_.path, ": cannot make this folder for the run: ", error.message());
+  write_file_atomic(folder_.file("recipe.toml"), print_recipe(recipe_));
+  if (first_step_ > 0) note(fmt::format("going on from step {} of {}", first_step_, recipe_.train.steps));
+  start_ = Clock::now();
+  train_steps();
+  const double trained = seconds();
+  TrainResult result = measure();
+  result.seconds = trained;
+  write_result(folder_, recipe_, identity_, result);
+  return result;
+}
+
+}  // namespace
+
+RouteScores summarise(const std::vector<Score>& scores) {
+  RouteScores result{.routes = std::ssize(scores)};
+  if (scores.empty()) return result;
+  result.least = result.most = scores[0].accuracy;
+  for (const auto& score : scores) {
+    result.mean += score.accuracy / static_cast<double>(scores.size());
+    result.least = std::min(result.least, score.accuracy);
+    result.most = std::max(result.most, score.accuracy);
+  }
+  double squares = 0;
+  for (const auto& score : scores) squares += (score.accuracy - result.mean) * (score.accuracy - result.mean);
+  result.sd = scores.size() > 1 ? std::sqrt(squares / static_cast<double>(scores.size() - 1)) : 0;
+  return result;
+}
+
+TrainData load_data(const DataConfig& config) {
+  return {load_images(config.set, "train", config.limit), load_images(config.set, "test", config.test_limit)};
+}
+
+TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options) { return Run(recipe, data, options).go(); }
+
+TrainResult train(const Recipe& recipe, const TrainOptions& options) { return train(recipe, load_data(recipe.data), options); }
+
+}  // namespace strata

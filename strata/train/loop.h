@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "strata/data/images.h"
+#include "strata/eval/score.h"
+#include "strata/models/model.h"
+#include "strata/train/recipe.h"
+
+namespace strata {
+
+/// What the loop tells while it runs; text is ready to print.
+struct TrainMessage {
+  enum class Kind { note, warning, progress };
+  Kind kind = Kind::note;
+  std::string text;
+};
+
+struct TrainOptions {
+  std::string run_folder;  // everything a run writes: state/, model/, metrics.jsonl, events.*, recipe.toml, result.json
+  bool quiet = false;      // no progress bar and no notes on stderr; warnings go to on_message or stderr all the same
+  bool force = false;      // resume although recipe, data, threads or kernel level differ from those of the checkpoint
+  bool restart = false;    // throw an older run in this folder away
+  std::function<void(const TrainMessage&)> on_message;  // in place of stderr
+};
+
+/// Accuracy over several routes.
+struct RouteScores {
+  int64_t routes = 0;
+  double mean = 0, sd = 0, least = 0, most = 0;  // of the accuracies, 0..1
+};
+
+struct TrainResult {
+  Score sequential;
+  RouteScores arbitrary;
+  double loss = 0;  // mean training loss of the last tenth of the steps of this call
+  int64_t steps = 0;
+  double seconds = 0;  // of training, over all calls that shared the run
+  bool resumed = false;
+  bool finished_before = false;  // the run was complete; its stored result was read
+  std::string model_folder;
+};
+
+struct TrainData {
+  ImageSet train, test;
+};
+
+/// Loads what the recipe names.
+TrainData load_data(const DataConfig& config);
+
+/// Trains as the recipe says, or goes on where a killed run of the same recipe stopped: the weights at the end are the same bits either way, at the same
+/// thread count and kernel level. A run that is complete is not repeated. Throws Error when the loss is no longer finite (naming step, route and the last
+/// checkpoint), when the disk is full (the older checkpoint stays), when the folder holds another run.
+TrainResult train(const Recipe& recipe, const TrainOptions& options);
+TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options);
+
+/// Mean and spread of accuracies.
+RouteScores summarise(const std::vector<Score>& scores);
+
+}  // namespace strata

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "strata/base/config.h"
+#include "strata/route/sampler.h"
+#include "strata/stack/run.h"
+
+namespace strata {
+
+struct ObjectiveConfig {
+  double label_smoothing = 0;
+  /// Weight of LayerShuffle-predict's loss (arXiv 2407.04513, weight 1 there); counts only where blocks have slot predictors.
+  double predict_weight = 1;
+};
+
+template <class Visit>
+void fields(ObjectiveConfig& config, Visit&& visit) {
+  visit("label_smoothing", config.label_smoothing, below(0, 1));
+  visit("predict_weight", config.predict_weight, at_least(0));
+}
+
+/// Scalars with gradients; `position` is undefined when no block predicts its slot.
+struct Losses {
+  Tensor total;           // classification + predict_weight * position
+  Tensor classification;  // label-smoothed cross-entropy, mean over samples
+  Tensor position;        // mean over (slot, sample) of CE(slot logits, slot)
+};
+
+/// Loss of images under the route that was drawn for them.
+///   pixels [samples, channels, height, width], labels [samples] int64; draw.live, where there is one, says which samples run which step
+///   options: what else the pass needs; its taps and live rows are set here
+/// Throws Error when the draw is for another number of samples.
+Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels, const ObjectiveConfig& config,
+              const RunOptions& options = {});
+
+/// Rows `first` .. `first` + `count` - 1 of a draw: a piece of a batch in gradient accumulation.
+Draw slice(const Draw& draw, int64_t first, int64_t count);
+
+}  // namespace strata

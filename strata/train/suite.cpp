@@ -1,0 +1,181 @@
+#include "strata/train/suite.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "strata/base/error.h"
+#include "strata/base/file.h"
+#include "strata/route/order.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr uint64_t kMostBytes = 1 << 20;
+
+// Mean and standard deviation over seeds of one column of one recipe.
+struct Cell {
+  double mean = 0, sd = 0;
+  int64_t count = 0;
+};
+
+template <class Value>
+Cell over_seeds(const SuiteResult& result, const std::string& recipe, Value value) {
+  std::vector<double> values;
+  for (const auto& run : result.runs)
+    if (run.recipe == recipe) values.push_back(value(run));
+  Cell cell{.count = std::ssize(values)};
+  for (const double v : values) cell.mean += v / static_cast<double>(values.size());
+  for (const double v : values) cell.sd += (v - cell.mean) * (v - cell.mean);
+  cell.sd = values.size() > 1 ? std::sqrt(cell.sd / static_cast<double>(values.size() - 1)) : 0;
+  return cell;
+}
+
+std::string per_cent(const Cell& cell) {
+  return cell.count > 1 ? fmt::format("{:.1f} ± {:.1f}", 100 * cell.mean, 100 * cell.sd) : fmt::format("{:.1f}", 100 * cell.mean);
+}
+
+std::string columns_removed(const SuiteResult& result, const std::string& recipe, std::vector<RouteScores> SuiteRun::*scores) {
+  std::string text;
+  for (size_t i = 0; i < result.config.removed.size(); ++i)
+    text += (i ? " / " : "") + fmt::format("{:.1f}", 100 * over_seeds(result, recipe, [&](const SuiteRun& run) { return (run.*scores)[i].mean; }).mean);
+  return text;
+}
+
+Json json_of(const RouteScores& scores) {
+  return {{"routes", scores.routes}, {"mean", scores.mean}, {"sd", scores.sd}, {"least", scores.least}, {"most", scores.most}};
+}
+
+std::string removed_text(const SuiteConfig& config) {
+  std::string text;
+  for (const int64_t count : config.removed) text += (text.empty() ? "" : "/") + std::to_string(count);
+  return text;
+}
+
+// The accuracies of all protocols: one walk over all routes, so that what they share runs once.
+void measure(SuiteRun& run, const Stack& stack, const SuiteConfig& config, const Recipe& recipe, const ImageSet& test) {
+  const int64_t depth = stack.depth();
+  const Random random = Random(recipe.eval.seed);
+  std::vector<Route> routes{identity(depth)};
+  const auto add = [&](const std::vector<Route>& more) { routes.insert(routes.end(), more.begin(), more.end()); };
+  add(random_orders(depth, config.orders, random));
+  for (const bool shuffled : {false, true})
+    for (const int64_t removed : config.removed) add(random_subsets(depth, depth - removed, config.choices, shuffled, random.fork(removed * 2 + shuffled)));
+  const std::vector<Score> scores = score_routes(stack, routes, test, recipe.data.images);
+  auto next = scores.begin();
+  const auto take = [&](int64_t count) {
+    const std::vector<Score> taken(next, next + count);
+    next += count;
+    return taken;
+  };
+  run.sequential = take(1).front();
+  run.arbitrary = summarise(take(config.orders));
+  for (auto* into : {&run.pruned, &run.pruned_shuffled})
+    for (size_t i = 0; i < config.removed.size(); ++i) into->push_back(summarise(take(config.choices)));
+}
+
+}  // namespace
+
+SuiteConfig read_suite(const std::string& path_or_name) {
+  const std::string path = find_recipe(path_or_name);
+  SuiteConfig config;
+  read_config_file(config, path);
+  if (config.name.empty()) config.name = fs::path(path).stem().string();
+  if (config.recipes.empty() || config.seeds.empty()) fail_usage(path, ": expected at least one of recipes and one of seeds");
+  for (auto& recipe : config.recipes) {
+    std::error_code error;
+    const fs::path beside = fs::path(path).parent_path() / (recipe + ".toml");
+    if (fs::is_regular_file(beside, error)) recipe = beside.lexically_normal().string();
+  }
+  return config;
+}
+
+bool is_suite(const std::string& path_or_name) {
+  const std::string path = find_recipe(path_or_name);
+  const ConfigNode tree = parse_toml(read_text(path, kMostBytes), path);
+  for (const auto& entry : std::get<ConfigTable>(tree.value))
+    if (entry.key == "recipes") return true;
+  return false;
+}
+
+SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
+  SuiteResult result{.config = config};
+  // Everything that can be wrong is found before the first model is trained.
+  std::vector<Recipe> recipes;
+  for (const auto& path : config.recipes) {
+    recipes.push_back(read_recipe(path, config.overrides));
+    for (const int64_t removed : config.removed)
+      if (removed > recipes.back().model.vit.depth)
+        fail_usage("suite ", config.name, ": expected removed to be at most the depth of ", recipes.back().name, ", ", recipes.back().model.vit.depth, ", got ", removed);
+  }
+  std::optional<TrainData> data;
+  DataConfig loaded;
+  for (Recipe recipe : recipes) {
+    if (!data || loaded.set != recipe.data.set || loaded.limit != recipe.data.limit || loaded.test_limit != recipe.data.test_limit) {
+      data = load_data(recipe.data);
+      loaded = recipe.data;
+    }
+    const std::string name = recipe.name;
+    for (const int64_t seed : config.seeds) {
+      recipe.train.seed = static_cast<uint64_t>(seed);
+      recipe.name = fmt::format("{} seed {}", name, seed);
+      recipe.eval.orders = 0;  // measured below, with the other routes
+      TrainOptions one = options;
+      one.run_folder = fmt::format("{}/{}-seed{}", options.run_folder, name, seed);
+      const TrainResult trained = train(recipe, *data, one);
+      SuiteRun run{.recipe = name, .seed = seed, .seconds = trained.seconds, .model_folder = trained.model_folder};
+      measure(run, open_model(trained.model_folder).stack(), config, recipe, data->test);
+      result.runs.push_back(std::move(run));
+      // Written anew after each run, so that a suite that is cut short still leaves a table.
+      result.table_json = options.run_folder + "/table.json";
+      result.table_markdown = options.run_folder + "/table.md";
+      write_file_atomic(result.table_json, suite_json(result));
+      write_file_atomic(result.table_markdown, suite_markdown(result));
+    }
+  }
+  return result;
+}
+
+std::string suite_markdown(const SuiteResult& result) {
+  const std::string removed = removed_text(result.config);
+  std::string text = fmt::format(
+      "| training | sequential | arbitrary order | sd over routes | in order, {0} blocks removed | random order, {0} removed |\n|---|---|---|---|---|---|\n", removed);
+  std::vector<std::string> names;
+  for (const auto& run : result.runs)
+    if (std::find(names.begin(), names.end(), run.recipe) == names.end()) names.push_back(run.recipe);
+  for (const auto& name : names)
+    text += fmt::format("| {} | {} | {} | {:.1f} | {} | {} |\n", name, per_cent(over_seeds(result, name, [](const SuiteRun& run) { return run.sequential.accuracy; })),
+                        per_cent(over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.mean; })),
+                        100 * over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.sd; }).mean,
+                        columns_removed(result, name, &SuiteRun::pruned), columns_removed(result, name, &SuiteRun::pruned_shuffled));
+  const int64_t samples = result.runs.empty() ? 0 : result.runs.front().sequential.samples;
+  text += fmt::format("\nTop-1 per cent on {} test images; mean ± standard deviation over {} seed{}; {} random orders and {} random choices of blocks per model.\n", samples,
+                      result.config.seeds.size(), result.config.seeds.size() == 1 ? "" : "s", result.config.orders, result.config.choices);
+  return text;
+}
+
+std::string suite_json(const SuiteResult& result) {
+  Json runs = Json::array();
+  for (const auto& run : result.runs) {
+    Json json{{"recipe", run.recipe},
+              {"seed", run.seed},
+              {"seconds", run.seconds},
+              {"model", run.model_folder},
+              {"sequential", {{"samples", run.sequential.samples}, {"accuracy", run.sequential.accuracy}, {"loss", run.sequential.loss}}},
+              {"arbitrary", json_of(run.arbitrary)}};
+    for (size_t i = 0; i < result.config.removed.size(); ++i) {
+      const std::string key = std::to_string(result.config.removed[i]);
+      json["removed_in_order"][key] = json_of(run.pruned[i]);
+      json["removed_random_order"][key] = json_of(run.pruned_shuffled[i]);
+    }
+    runs.push_back(std::move(json));
+  }
+  return Json{{"suite", result.config.name}, {"runs", std::move(runs)}}.dump(1) + "\n";
+}
+
+}  // namespace strata

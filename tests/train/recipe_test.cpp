@@ -1,0 +1,77 @@
+#include "strata/train/recipe.h"
+
+#include <gtest/gtest.h>
+
+#include "strata/base/error.h"
+#include "strata/train/suite.h"
+
+namespace strata {
+namespace {
+
+std::string message_of(const std::string& toml, const std::vector<std::string>& overrides = {}) {
+  try {
+    parse_recipe(toml, "run.toml", overrides);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Recipe, DefaultsOverridesAndRoundTrip) {
+  const Recipe recipe = parse_recipe("[train]\nsteps = 7\n[schedule]\nkind = \"linear\"\n", "a/run.toml", {"train.batch=32", "sampler.kind=shuffle"});
+  EXPECT_EQ(recipe.name, "run");
+  EXPECT_EQ(recipe.train.steps, 7);
+  EXPECT_EQ(recipe.train.batch, 32);
+  EXPECT_EQ(recipe.sampler.kind, "shuffle");
+  EXPECT_EQ(recipe.schedule.kind, ScheduleKind::linear);
+  EXPECT_EQ(recipe.model.vit.channels, 48);
+  EXPECT_EQ(print_recipe(parse_recipe(print_recipe(recipe), "b.toml")), print_recipe(recipe));
+}
+
+TEST(Recipe, SizeComesBeforeTheDetailsWhereverItStands) {
+  const Recipe recipe = parse_recipe("[model]\ndepth = 3\nsize = \"Ti/16\"\n", "run.toml");
+  EXPECT_EQ(recipe.model.vit.channels, 192);
+  EXPECT_EQ(recipe.model.vit.depth, 3);
+  EXPECT_EQ(parse_recipe("", "run.toml", {"model.size=S/16"}).model.vit.channels, 384);
+  EXPECT_EQ(parse_recipe("[model]\nsize = \"Ti/16\"\n", "run.toml", {"model.size=S/16", "model.heads=3"}).model.vit.heads, 3);
+}
+
+TEST(Recipe, MistakesNamePlaceAndRemedy) {
+  EXPECT_NE(message_of("[train]\nstep = 7\n").find("run.toml:2:1"), std::string::npos) << message_of("[train]\nstep = 7\n");
+  EXPECT_NE(message_of("[train]\nstep = 7\n").find("steps"), std::string::npos);
+  EXPECT_NE(message_of("[train]\nsteps = -1\n").find("run.toml:2"), std::string::npos);
+  EXPECT_NE(message_of("[model]\nsize = \"fashio\"\n").find("fashion"), std::string::npos);
+  EXPECT_NE(message_of("", {"train.stepz=3"}).find("train.stepz"), std::string::npos);
+  EXPECT_NE(message_of("[train]\nbatch = 10\naccumulate = 3\n").find("multiple"), std::string::npos);
+  EXPECT_NE(message_of("[sampler]\nkind = \"shufle\"\n").find("shuffle"), std::string::npos);
+  EXPECT_NE(message_of("[schedule]\nwarmup = 10\n[train]\nsteps = 5\n").find("warmup"), std::string::npos);
+}
+
+TEST(Recipe, FingerprintFollowsWhatDecidesTheWeights) {
+  const auto print = [](const std::string& toml) { return fingerprint(parse_recipe(toml, "run.toml")); };
+  const std::string base = print("");
+  EXPECT_EQ(print("name = \"other\"\n[train]\ncheckpoint_every = 3\n[eval]\nevery = 10\n"), base);
+  EXPECT_NE(print("[train]\nseed = 1\n"), base);
+  EXPECT_NE(print("[optimiser]\nlr = 0.002\n"), base);
+  EXPECT_NE(print("[data]\nflip = true\n"), base);
+}
+
+// Every file of the recipe folder reads, and says at its top how it is run.
+TEST(Recipe, CommittedRecipesAreSound) {
+  const auto files = recipe_files();
+  EXPECT_GE(files.size(), 9U);
+  for (const auto& file : files) {
+    SCOPED_TRACE(file.name);
+    EXPECT_NE(file.comment.find("strata train " + file.name), std::string::npos);
+    if (!is_suite(file.name)) {
+      EXPECT_NO_THROW(read_recipe(file.name));
+      continue;
+    }
+    const SuiteConfig suite = read_suite(file.name);
+    for (const auto& recipe : suite.recipes) EXPECT_NO_THROW(read_recipe(recipe, suite.overrides));
+  }
+  EXPECT_THROW(read_recipe("fashion/plane"), UsageError);
+}
+
+}  // namespace
+}  // namespace strata
