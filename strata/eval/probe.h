@@ -54,7 +54,7 @@ struct ElasticityReport {
   };
 
   std::string name;
-  std::string trained_for;  // what the model says it was trained for; empty: nothing
+  std::string origin;  // how the model came to be, in words; empty: unknown
   std::string data;
   int64_t images = 0;
   int64_t classes = 0;

@@ -52,7 +52,7 @@ Json to_json(const ElasticityReport& report, bool with_map) {
   using Report = ElasticityReport;
   const auto measured = [](const Report::Measured& item) { return to_json(item); };
   Json json{{"name", report.name},
-            {"trained_for", report.trained_for},
+            {"origin", report.origin},
             {"data", report.data},
             {"images", report.images},
             {"classes", report.classes},

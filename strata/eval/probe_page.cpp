@@ -285,7 +285,7 @@ report::Page page_of(const Reports& reports, const Drawings& drawings, const Pro
                     .about = about,
                     .raw_json = pretty_json(probe_json(reports, false))};
   for (const auto& report : reports)
-    if (!report.trained_for.empty()) page.about.emplace_back(report.name, "trained for " + report.trained_for);
+    if (!report.origin.empty()) page.about.emplace_back(report.name, report.origin);
   page.about.emplace_back("data", fmt::format("{}, {} images", reports[0].data, reports[0].images));
   page.about.emplace_back("seed", std::to_string(reports[0].seed));
   return page;

@@ -352,7 +352,7 @@ std::vector<ElasticityReport> three_reports() {
   reports[0].name = "plain <b>";
   reports[1].name = "same";
   reports[2].name = "idle";
-  reports[1].trained_for = "shuffle";
+  reports[1].origin = "shuffle";
   return reports;
 }
 
