@@ -36,6 +36,7 @@ const TensorVerbs kVerbs{
     .train = guarded<&train, void, Train>,
     .eval = guarded<&eval, void, Eval>,
     .run = guarded<&run, void, Run>,
+    .probe = guarded<&probe, void, Probe>,
     .bench = guarded<&bench, void, Bench>,
     .torch_facts = guarded<&torch_facts, TorchFacts>,
     .gelu_milliseconds = guarded<&gelu_milliseconds, double>,
