@@ -1,5 +1,6 @@
 // What the command finds when it opens this module: the verbs, each with LibTorch set up first and its errors
 // translated.
+#include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
 #include <new>
