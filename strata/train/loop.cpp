@@ -394,7 +394,7 @@ TrainResult Run::measure() {
 TrainResult Run::go() {
   check_data(recipe_, data_.train);
   std::error_code error;
-  if (options_.restart) {
+  if (options_.restart && fs::exists(folder_.path, error)) {
     std::vector<std::string> old = find_event_files(folder_.path);
     old.insert(old.end(), {folder_.state(), folder_.model(), folder_.result(), folder_.metrics()});
     for (const auto& path : old) fs::remove_all(path, error);
