@@ -71,7 +71,7 @@ assert result["block_passes"] <= result["block_passes_one_by_one"]'
   refuses 1 "model.safetensors" "$STRATA" eval "$BATS_TEST_TMPDIR/cut"
   cp -r "$MODEL" "$BATS_TEST_TMPDIR/other"
   sed -i 's/"hidden_size": *[0-9]*/"hidden_size": 96/' "$BATS_TEST_TMPDIR/other/config.json"
-  refuses 1 "expected" "$STRATA" eval "$BATS_TEST_TMPDIR/other"
+  refuses 1 "instead of" "$STRATA" eval "$BATS_TEST_TMPDIR/other"
 }
 
 @test "train: a key that does not exist, a value of the wrong kind, no such recipe" {
