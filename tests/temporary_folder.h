@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 
 namespace strata {
@@ -12,7 +13,7 @@ namespace strata {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = testing::TempDir() + "/strata-XXXXXX";
+    std::string pattern = (std::filesystem::path(testing::TempDir()) / "strata-XXXXXX").string();
     path_ = ::mkdtemp(pattern.data()) != nullptr ? pattern : throw std::runtime_error("cannot make " + pattern);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;

@@ -145,6 +145,26 @@ void describe(CLI::App& app, Options& o) {
   sources(run, o.run.sources);
   works(run, o.common);
 
+  auto* probe =
+      add("probe", "The elasticity report: missing blocks, other orders, exits, pairs side by side; one page");
+  probe->add_option("MODEL", o.probe.models, "one or several checkpoints, compared on one page")
+      ->required()
+      ->type_name("FOLDER ...");
+  probe
+      ->add_option("--out", o.probe.output,
+                   "folder for the page, its pictures and numbers; as a rule probe beside the model, or runs/probe for "
+                   "several")
+      ->type_name("FOLDER");
+  data(probe, o.probe.data);
+  count(probe, "--images", o.probe.images, "use the first N test images; 0: all");
+  count(probe, "--orders", o.probe.orders, "random orders of all blocks", 2);
+  probe->add_flag("--all-orders", o.probe.all_orders, "every order instead of random ones, for up to 6 blocks");
+  seed(probe, o.probe.seed, "seed of everything drawn");
+  probe
+      ->add_option("--set", o.probe.set, "change another setting: --set subsets=32 --set windows=2,3 --set pairs=false")
+      ->type_name("KEY=VALUE");
+  works(probe, o.common);
+
   auto* inspect = add("inspect", "What is in this checkpoint or safetensors file");
   inspect->add_option("PATH", o.inspect.path, "a checkpoint folder or a .safetensors file")
       ->required()

@@ -32,6 +32,7 @@ void dispatch(const Options& options, const Startup& startup) {
   if (verb == "train") return tensors.train(options.common, options.train);
   if (verb == "eval") return tensors.eval(options.common, options.eval);
   if (verb == "run") return tensors.run(options.common, options.run);
+  if (verb == "probe") return tensors.probe(options.common, options.probe);
   if (verb == "bench") return tensors.bench(options.common, options.bench);
   if (verb == "gelu") {
     std::cout << tensors.gelu_milliseconds(options.common) << "\n";

@@ -46,6 +46,17 @@ struct Run {
   std::vector<std::string> sources;
 };
 
+struct Probe {
+  std::vector<std::string> models;
+  std::string output;  // folder for page, pictures and numbers; empty: probe/ beside the model, runs/probe for several
+  std::string data = "fashion-mnist";
+  int64_t images = 2000;  // 0: all
+  int64_t orders = 32;
+  bool all_orders = false;
+  uint64_t seed = 0;
+  std::vector<std::string> set;  // "pairs=false"
+};
+
 struct Inspect {
   std::string path;
   bool all = false;  // every tensor, however many
@@ -78,6 +89,7 @@ struct Options {
   Train train;
   Eval eval;
   Run run;
+  Probe probe;
   Inspect inspect;
   Recipes recipes;
   Doctor doctor;

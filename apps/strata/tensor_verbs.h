@@ -25,6 +25,7 @@ struct TensorVerbs {
   void (*train)(const Common&, const Train&);
   void (*eval)(const Common&, const Eval&);
   void (*run)(const Common&, const Run&);
+  void (*probe)(const Common&, const Probe&);
   void (*bench)(const Common&, const Bench&);
   TorchFacts (*torch_facts)(const Common&);
   double (*gelu_milliseconds)(const Common&);

@@ -144,20 +144,22 @@ def main() -> None:
         print(json.dumps({"mode": args.mode[0], "profile": profile(trainers[args.mode[0]], args.steps)}))
         return
     times: dict[str, list[float]] = {mode: [] for mode in args.mode}
+    cpu: dict[str, list[float]] = {mode: [] for mode in args.mode}  # of all threads; steadier than the clock on a busy machine
     for trainer in trainers.values():
         for _ in range(5):
             trainer.step()
     for _ in range(args.repetitions):
         for mode, trainer in trainers.items():
             for _ in range(args.steps):
-                start = time.perf_counter()
+                start, cpu_start = time.perf_counter(), time.process_time()
                 trainer.step()
                 times[mode].append(1000 * (time.perf_counter() - start))
+                cpu[mode].append(1000 * (time.process_time() - cpu_start))
     shape = {name: getattr(args, name) for name in ("batch", "width", "heads", "mlp", "blocks", "classes")}
     for mode, values in times.items():
         print(json.dumps({"mode": mode, "model": args.model, **shape, "tokens": trainers[mode].model.position.shape[1], "threads": args.threads,
                           "torch": torch.__version__, "median_ms": round(statistics.median(values), 3), "min_ms": round(min(values), 3),
-                          "max_ms": round(max(values), 3), "steps": len(values), "loss": round(trainers[mode].step(), 5)}))
+                          "max_ms": round(max(values), 3), "median_cpu_ms": round(statistics.median(cpu[mode]), 3), "steps": len(values), "loss": round(trainers[mode].step(), 5)}))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ namespace strata {
 namespace {
 
 void score_100(benchmark::State& state, const char* kind, bool share) {
-  constexpr int64_t kDepth = 12, kImages = 500;
+  constexpr int64_t kDepth = 12, kImages = 200;
   VitConfig config = vit_size("fashion");
   config.depth = kDepth;
   const Stack stack = make_vit(config, Random(1));

@@ -10,6 +10,8 @@ std::string checksum(std::span<const std::byte> bytes) {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-std::string checksum(std::string_view text) { return checksum(std::as_bytes(std::span(text.data(), text.size()))); }
+std::string checksum(std::string_view text) {
+  return checksum(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 }  // namespace strata

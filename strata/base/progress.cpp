@@ -23,7 +23,8 @@ std::string time_left(const ProgressView& view) {
   const int64_t here = view.done - view.done_before;
   if (here <= 0 || view.seconds <= 0) return "";
   if (view.done >= view.total) return duration_text(view.seconds);
-  return duration_text(view.seconds / static_cast<double>(here) * static_cast<double>(view.total - view.done)) + " left";
+  return duration_text(view.seconds / static_cast<double>(here) * static_cast<double>(view.total - view.done)) +
+         " left";
 }
 
 double fraction(const ProgressView& view) {
@@ -43,7 +44,8 @@ std::string bytes_text(double bytes) {
   constexpr std::array kUnits{"B", "kB", "MB", "GB", "TB"};
   size_t unit = 0;
   while (bytes >= 999.5 && unit + 1 < kUnits.size()) bytes /= 1000, ++unit;
-  return bytes < 9.95 && unit > 0 ? fmt::format("{:.1f} {}", bytes, kUnits[unit]) : fmt::format("{:.0f} {}", bytes, kUnits[unit]);
+  return bytes < 9.95 && unit > 0 ? fmt::format("{:.1f} {}", bytes, kUnits[unit])
+                                  : fmt::format("{:.0f} {}", bytes, kUnits[unit]);
 }
 
 std::string progress_line(const ProgressView& view, int width, bool color) {
@@ -61,11 +63,13 @@ std::string progress_line(const ProgressView& view, int width, bool color) {
     for (int i = 0; i < cells; ++i) (i < full ? filled : open) += i < full ? "━" : "─";
     bar = " " + (color ? "\x1b[36m" + filled + "\x1b[90m" + open + "\x1b[0m" : filled + open);
   }
-  if (rest < 0) tail.resize(std::max<size_t>(0, tail.size() - std::min<size_t>(tail.size(), static_cast<size_t>(-rest))));
+  if (rest < 0)
+    tail.resize(std::max<size_t>(0, tail.size() - std::min<size_t>(tail.size(), static_cast<size_t>(-rest))));
   return head + bar + tail;
 }
 
-Progress::Progress(std::string label, int64_t total, int64_t done_before, bool quiet, int file) : quiet_(quiet), file_(file) {
+Progress::Progress(std::string label, int64_t total, int64_t done_before, bool quiet, int file)
+    : quiet_(quiet), file_(file) {
   view_ = {.label = std::move(label), .done = done_before, .total = total, .done_before = done_before};
   terminal_ = isatty(file) == 1;
   const char* no_color = std::getenv("NO_COLOR");

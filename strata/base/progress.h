@@ -22,11 +22,12 @@ struct ProgressView {
   std::string detail;       // "loss 0.512  1840 images/s"
 };
 
-/// One line of at most `width` columns: label, bar, percentage, detail, time left. The bar gives way first, then the detail is cut.
+/// One line of at most `width` columns: label, bar, percentage, detail, time left. The bar gives way first, then the
+/// detail is cut.
 std::string progress_line(const ProgressView& view, int width, bool color);
 
-/// A bar on a terminal, redrawn at most 10 times a second, without colour where NO_COLOR is set; one line per 10 per cent where the file is no terminal;
-/// nothing with `quiet`.
+/// A bar on a terminal, redrawn at most 10 times a second, without colour where NO_COLOR is set; one line per 10 per
+/// cent where the file is no terminal; nothing with `quiet`.
 class Progress {
  public:
   Progress(std::string label, int64_t total, int64_t done_before = 0, bool quiet = false, int file = 2);

@@ -23,7 +23,7 @@ inline void cross_entropy_rows(const CrossEntropy& a, int64_t begin, int64_t end
     for_vectors(classes, [&](int64_t c, int64_t n, auto whole) {
       const V v = load(x + c, n, whole);
       totals = totals + v;
-      tops = max(decltype(whole)::value ? v : select_first(n, v, set(-__builtin_inff())), tops);
+      tops = max(decltype(whole)::kValue ? v : select_first(n, v, set(-__builtin_inff())), tops);
     });
     const float top = largest(tops);
     // Sums of exponentials per lane over many classes, in blocks, so that float carries a vocabulary of 50,000.
@@ -32,7 +32,7 @@ inline void cross_entropy_rows(const CrossEntropy& a, int64_t begin, int64_t end
       V part = zero();
       for_vectors(classes - from < 4096 ? classes - from : 4096, [&](int64_t c, int64_t n, auto whole) {
         V e = exp_of_negative(load(x + from + c, n, whole) - set(top));
-        if constexpr (!decltype(whole)::value) e = select_first(n, e, zero());
+        if constexpr (!decltype(whole)::kValue) e = select_first(n, e, zero());
         if (dx) store(dx + from + c, e, n, whole);
         part = part + e;
       });

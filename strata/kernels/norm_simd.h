@@ -39,7 +39,7 @@ void norm_forward(const NormForward& a, int64_t begin, int64_t end) {
       V squares = zero();
       for_vectors(channels, [&](int64_t c, int64_t n, auto whole) {
         V d = load(stream + c, n, whole) - set(mean);
-        if constexpr (!decltype(whole)::value) d = select_first(n, d, zero());
+        if constexpr (!decltype(whole)::kValue) d = select_first(n, d, zero());
         squares = fma(d, d, squares);
       });
       variance = sum(squares) * inverse;

@@ -19,6 +19,9 @@
 
 namespace strata::simd::STRATA_SIMD {
 
+/// A window of eight starting at 8 - n masks the first n lanes of 256 bits.
+alignas(32) inline constexpr int32_t kMaskWindow[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+
 #if defined(__AVX512F__)
 
 inline constexpr Isa kIsa = Isa::avx512;
@@ -97,7 +100,6 @@ inline constexpr Isa kIsa = Isa::avx2;
 inline constexpr int64_t kWidth = 8;
 using V = __m256;
 
-alignas(32) inline constexpr int32_t kMaskWindow[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
 STRATA_INLINE __m256i first_mask(int64_t n) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMaskWindow + 8 - n));
 }
@@ -173,10 +175,10 @@ STRATA_INLINE V exponent(V x) {
 /// Calls fn(offset, n) for every vector of a row of `count` floats: n == kWidth, except perhaps the last.
 /// fn gets a compile-time true as third argument when the vector is full, so that the common case has no masks.
 struct Full {
-  static constexpr bool value = true;
+  static constexpr bool kValue = true;
 };
 struct Part {
-  static constexpr bool value = false;
+  static constexpr bool kValue = false;
 };
 template <class Fn>
 STRATA_INLINE void for_vectors(int64_t count, Fn&& fn) {
@@ -187,12 +189,12 @@ STRATA_INLINE void for_vectors(int64_t count, Fn&& fn) {
 /// load and store for for_vectors: the first n floats, the rest zero.
 template <class Whole>
 STRATA_INLINE V load(const float* p, int64_t n, Whole) {
-  if constexpr (Whole::value) return load(p);
+  if constexpr (Whole::kValue) return load(p);
   return load_first(p, n);
 }
 template <class Whole>
 STRATA_INLINE void store(float* p, V x, int64_t n, Whole) {
-  if constexpr (Whole::value)
+  if constexpr (Whole::kValue)
     store(p, x);
   else
     store_first(p, x, n);

@@ -29,27 +29,23 @@ STRATA_INLINE void gemm_tile(Strided a, const float* b, int64_t ldb, int64_t dep
     for (int v = 0; v < kVectors; ++v) store(c + r * ldc + v * kWidth, sums[r][v]);
 }
 
+/// The tile for `rows` <= kRows rows.
+template <int kRows, int kVectors, bool kAccumulate>
+STRATA_INLINE void gemm_group(int64_t rows, Strided a, const float* b, int64_t ldb, int64_t depth, float* c,
+                              int64_t ldc) {
+  if (rows == kRows)
+    gemm_tile<kRows, kVectors, kAccumulate>(a, b, ldb, depth, c, ldc);
+  else if constexpr (kRows > 1)
+    gemm_group<kRows - 1, kVectors, kAccumulate>(rows, a, b, ldb, depth, c, ldc);
+}
+
 /// All rows of one strip of columns, in groups of nearly equal size, since small groups cannot hide the latency of
 /// their additions.
 template <int kMaxRows, int kVectors, bool kAccumulate>
 inline void gemm_strip(Strided a, const float* b, int64_t ldb, int64_t depth, float* c, int64_t ldc, int64_t rows) {
   for (int64_t groups = (rows + kMaxRows - 1) / kMaxRows; groups > 0; --groups) {
     const int64_t size = (rows + groups - 1) / groups;
-    switch (size) {
-#define STRATA_CASE(n)                                                                          \
-  case n:                                                                                       \
-    if constexpr (n <= kMaxRows) gemm_tile<n, kVectors, kAccumulate>(a, b, ldb, depth, c, ldc); \
-    break;
-      STRATA_CASE(1)
-      STRATA_CASE(2)
-      STRATA_CASE(3)
-      STRATA_CASE(4)
-      STRATA_CASE(5)
-      STRATA_CASE(6)
-      STRATA_CASE(7)
-      STRATA_CASE(8)
-#undef STRATA_CASE
-    }
+    gemm_group<kMaxRows, kVectors, kAccumulate>(size, a, b, ldb, depth, c, ldc);
     a.data += size * a.row;
     c += size * ldc;
     rows -= size;
@@ -123,7 +119,6 @@ STRATA_INLINE void transpose8(const __m256 (&in)[8], float* to, int64_t ldt, int
 /// to [columns, ldt] = transpose of from [rows, columns] (rows `stride` apart), with zeros in [rows, round_up(rows)) of
 /// every row.
 inline void pack_transposed(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to, int64_t ldt) {
-  alignas(32) static constexpr int32_t kWindow[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
   for (int64_t r = 0; r < round_up(rows); r += 8)
     for (int64_t c = 0; c < columns; c += 8) {
       const int64_t wide = columns - c < 8 ? columns - c : 8;
@@ -135,7 +130,7 @@ inline void pack_transposed(const float* from, int64_t stride, int64_t rows, int
         else if (wide == 8)
           in[i] = _mm256_loadu_ps(row);
         else
-          in[i] = _mm256_maskload_ps(row, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kWindow + 8 - wide)));
+          in[i] = _mm256_maskload_ps(row, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMaskWindow + 8 - wide)));
       }
       transpose8(in, to + c * ldt + r, ldt, wide);
     }

@@ -14,11 +14,14 @@ namespace {
 struct Size {
   std::string_view name;
   int64_t image, image_channels, patch, channels, depth, heads, hidden, classes;
+  double init_std = 0.02;
 };
 
-// Ti and S: Touvron et al. 2021 (DeiT); M: Beyer et al. 2022 (big_vision); B: Dosovitskiy et al. 2021.
+// Ti and S: Touvron et al. 2021 (DeiT); M: Beyer et al. 2022 (big_vision); B: Dosovitskiy et al. 2021. 0.02 suits
+// widths of hundreds of channels; at 48, about 1 / sqrt(48) learns much faster (Fashion-MNIST, 150 steps, blocks in
+// order: 78.5 % against 62.0 %).
 constexpr std::array kSizes{
-    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10},       Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
+    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10, 0.15}, Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
     Size{"S/16", 224, 3, 16, 384, 12, 6, 1536, 1000},  Size{"M/16", 224, 3, 16, 512, 12, 8, 2048, 1000},
     Size{"B/32", 224, 3, 32, 768, 12, 12, 3072, 1000}, Size{"B/16", 224, 3, 16, 768, 12, 12, 3072, 1000},
 };
@@ -44,7 +47,8 @@ VitConfig vit_size(std::string_view name) {
               .depth = size.depth,
               .heads = size.heads,
               .hidden = size.hidden,
-              .classes = size.classes};
+              .classes = size.classes,
+              .init_std = size.init_std};
     known += (known.empty() ? "" : ", ") + std::string(size.name);
   }
   fail("vit: unknown size '", name, "'; known sizes: ", known);

@@ -106,7 +106,7 @@ std::string drawing_css(Theme theme) {
 
 std::string ordinal_colour(double t) {
   t = std::clamp(std::isfinite(t) ? t : 0.0, 0.0, 1.0);
-  return hex(from_oklch(0.50 + 0.24 * t, 0.145, 275 - 215 * t));
+  return hex(from_oklch(0.54 + 0.20 * t, 0.145, 275 - 215 * t));
 }
 
 std::string sequential_colour(double t) {

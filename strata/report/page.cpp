@@ -39,7 +39,7 @@ figcaption{padding:4px 10px 0;max-width:52rem}
 figure.table{padding:6px 0 10px}
 .table figcaption{padding:6px 16px 0}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.94rem}
+table{border-collapse:separate;border-spacing:0;width:100%;font-size:.94rem}
 th,td{padding:7px 16px;text-align:left;vertical-align:baseline}
 td{border-top:1px solid var(--grid)}
 thead th{color:var(--muted);font-weight:600;font-size:.86rem;vertical-align:bottom;line-height:1.3}

@@ -74,7 +74,7 @@ std::string render_svg(const Plot& plot, Size size, Theme theme) {
   sheet.top += sheet.font * 0.7;
 
   if (plot.heat) {
-    draw_heat(plot, sheet);
+    draw_heat(plot, *plot.heat, sheet);
   } else if (!plot.bars.empty()) {
     draw_bars(plot, sheet);
   } else {

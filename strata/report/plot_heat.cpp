@@ -49,8 +49,7 @@ void draw_scale(const HeatMap& heat, const Scale& scale, Sheet& sheet) {
 
 }  // namespace
 
-void draw_heat(const Plot& plot, Sheet& sheet) {
-  const HeatMap& heat = *plot.heat;
+void draw_heat(const Plot& plot, const HeatMap& heat, Sheet& sheet) {
   const auto rows = static_cast<int>(heat.rows.size()), columns = static_cast<int>(heat.columns.size());
   Extent extent;
   for (const double value : heat.values) extent.add(value);

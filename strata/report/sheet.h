@@ -92,6 +92,6 @@ std::string with_unit(const std::string& number, const std::string& unit);
 
 void draw_curves(const Plot& plot, Sheet& sheet);
 void draw_bars(const Plot& plot, Sheet& sheet);
-void draw_heat(const Plot& plot, Sheet& sheet);
+void draw_heat(const Plot& plot, const HeatMap& heat, Sheet& sheet);
 
 }  // namespace strata::report

@@ -223,7 +223,8 @@ std::string curves(const Plot& plot, const Terminal& terminal) {
       const int column = std::clamp(static_cast<int>(std::lround(right(at))) / 2, 0, columns - 1);
       const std::string name = format_tick(x_ticks, at);
       axis += repeat("─", column - count_cells(axis)) + "┬";
-      names = padded(names, std::max(0, column - count_cells(name) / 2 + static_cast<int>(label_cells) + 1)) + name;
+      names = padded(names, std::max(0, column - count_cells(name) / 2 + static_cast<int>(label_cells) + 1));
+      names += name;
     }
     axis += repeat("─", columns - count_cells(axis));
     out += styled(kMuted, std::string(label_cells, ' ') + (plot.y.hidden ? " " : "└") + axis, terminal) + "\n";
@@ -291,8 +292,7 @@ std::string bars(const Plot& plot, const Terminal& terminal) {
   return out;
 }
 
-std::string heat(const Plot& plot, const Terminal& terminal) {
-  const HeatMap& map = *plot.heat;
+std::string heat(const Plot& plot, const HeatMap& map, const Terminal& terminal) {
   Table table;
   table.columns.push_back({"", false});
   for (const auto& name : map.columns) table.columns.push_back({name, true});
@@ -333,7 +333,7 @@ std::string terminal_plot(const Plot& plot, const Terminal& terminal) {
   validate(plot);
   std::string out =
       paragraph(printable(plot.title), kBold, terminal) + paragraph(printable(plot.subtitle), kMuted, terminal);
-  if (plot.heat) return out + heat(plot, terminal);
+  if (plot.heat) return out + heat(plot, *plot.heat, terminal);
   if (!plot.bars.empty()) return out + bars(plot, terminal);
   if (const std::string title = printable(axis_title(plot.y)); !title.empty() && !plot.y.hidden)
     out += styled(kMuted, title, terminal) + "\n";

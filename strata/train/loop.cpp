@@ -37,12 +37,14 @@ using Clock = std::chrono::steady_clock;
 // Sub-streams of train.seed.
 enum Purpose : uint64_t { kWeights = 1, kRoutes = 2 };
 
-constexpr int64_t kTimedSteps = 5;   // after as many to warm up: what the estimate is made from
-constexpr int64_t kLongRun = 50;     // steps from which on an estimate is worth a line
+constexpr int64_t kTimedSteps = 5;  // after as many to warm up: what the estimate is made from
+constexpr int64_t kLongRun = 50;    // steps from which on an estimate is worth a line
 constexpr int64_t kMetricsEvery = 10;
 constexpr uint64_t kMostResult = 1 << 20;
 
-double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Matrix products of this thread in bfloat16 while one lives.
 class Bf16Guard {
@@ -75,7 +77,8 @@ std::string checksum_of(const ImageSet& set) {
 }
 
 RunIdentity identity_of(const Recipe& recipe, const ImageSet& set) {
-  return {fingerprint(recipe), checksum_of(set), fmt::format("{} for tensors, {} for kernels", at::get_num_threads(), threads()), isa_name(active_isa())};
+  return {fingerprint(recipe), checksum_of(set),
+          fmt::format("{} for tensors, {} for kernels", at::get_num_threads(), threads()), isa_name(active_isa())};
 }
 
 void check_data(const Recipe& recipe, const ImageSet& set) {
@@ -83,10 +86,12 @@ void check_data(const Recipe& recipe, const ImageSet& set) {
   const at::IntArrayRef sizes = set.pixels.sizes();
   if (set.size() == 0) fail("train: the training set '", set.name, "' is empty");
   if (sizes[1] != vit.image_channels || sizes[2] != vit.image_height || sizes[3] != vit.image_width)
-    fail("train: the model takes images of ", vit.image_channels, " x ", vit.image_height, " x ", vit.image_width, " (channels, height, width), but '", set.name,
-         "' holds ", sizes[1], " x ", sizes[2], " x ", sizes[3], "; set model.image_channels, model.image_height and model.image_width");
+    fail("train: the model takes images of ", vit.image_channels, " x ", vit.image_height, " x ", vit.image_width,
+         " (channels, height, width), but '", set.name, "' holds ", sizes[1], " x ", sizes[2], " x ", sizes[3],
+         "; set model.image_channels, model.image_height and model.image_width");
   if (const int64_t most = set.labels.max().item<int64_t>(); most >= vit.classes)
-    fail("train: the model tells ", vit.classes, " classes apart, but '", set.name, "' has labels up to ", most, "; set model.classes to ", most + 1);
+    fail("train: the model tells ", vit.classes, " classes apart, but '", set.name, "' has labels up to ", most,
+         "; set model.classes to ", most + 1);
 }
 
 // The folder of a run.
@@ -99,17 +104,33 @@ struct RunFolder {
   std::string metrics() const { return file("metrics.jsonl"); }
 };
 
-std::string eval_text(const Recipe& recipe) { return fmt::format("{} orders, seed {}, {} test images", recipe.eval.orders, recipe.eval.seed, recipe.data.test_limit); }
-
-Json to_json(const Score& score) { return {{"samples", score.samples}, {"accuracy", score.accuracy}, {"loss", score.loss}}; }
-
-Json to_json(const RouteScores& scores) {
-  return {{"routes", scores.routes}, {"mean", scores.mean}, {"sd", scores.sd}, {"least", scores.least}, {"most", scores.most}};
+std::string eval_text(const Recipe& recipe) {
+  return fmt::format("{} orders, seed {}, {} test images", recipe.eval.orders, recipe.eval.seed,
+                     recipe.data.test_limit);
 }
 
-void write_result(const RunFolder& folder, const Recipe& recipe, const RunIdentity& identity, const TrainResult& result) {
-  const Json json{{"name", recipe.name},   {"recipe", identity.recipe},  {"evaluation", eval_text(recipe)}, {"sequential", to_json(result.sequential)},
-                  {"steps", result.steps}, {"seconds", result.seconds}, {"loss", result.loss},             {"arbitrary", to_json(result.arbitrary)},
+Json to_json(const Score& score) {
+  return {{"samples", score.samples}, {"accuracy", score.accuracy}, {"loss", score.loss}};
+}
+
+Json to_json(const RouteScores& scores) {
+  return {{"routes", scores.routes},
+          {"mean", scores.mean},
+          {"sd", scores.sd},
+          {"least", scores.least},
+          {"most", scores.most}};
+}
+
+void write_result(const RunFolder& folder, const Recipe& recipe, const RunIdentity& identity,
+                  const TrainResult& result) {
+  const Json json{{"name", recipe.name},
+                  {"recipe", identity.recipe},
+                  {"evaluation", eval_text(recipe)},
+                  {"sequential", to_json(result.sequential)},
+                  {"steps", result.steps},
+                  {"seconds", result.seconds},
+                  {"loss", result.loss},
+                  {"arbitrary", to_json(result.arbitrary)},
                   {"model", "model"}};
   write_file_atomic(folder.result(), json.dump(1) + "\n");
 }
@@ -117,14 +138,15 @@ void write_result(const RunFolder& folder, const Recipe& recipe, const RunIdenti
 // The result of a run that is complete, when it is one of this recipe measured this way.
 std::optional<TrainResult> finished(const RunFolder& folder, const Recipe& recipe, const std::string& wanted) {
   std::error_code error;
-  if (!fs::exists(folder.result(), error)) return std::nullopt;
+  if (!fs::exists(folder.result(), error) || !fs::exists(folder.model(), error)) return std::nullopt;
   try {
     const Json json = Json::parse(read_text(folder.result(), kMostResult));
     if (json.at("recipe") != wanted || json.at("evaluation") != eval_text(recipe)) return std::nullopt;
     const Json &sequential = json.at("sequential"), &arbitrary = json.at("arbitrary");
     TrainResult result;
     result.sequential = {sequential.at("samples"), sequential.at("accuracy"), sequential.at("loss")};
-    result.arbitrary = {arbitrary.at("routes"), arbitrary.at("mean"), arbitrary.at("sd"), arbitrary.at("least"), arbitrary.at("most")};
+    result.arbitrary = {arbitrary.at("routes"), arbitrary.at("mean"), arbitrary.at("sd"), arbitrary.at("least"),
+                        arbitrary.at("most")};
     result.loss = json.at("loss").is_null() ? std::nan("") : json.at("loss").get<double>();
     result.steps = json.at("steps");
     result.seconds = json.at("seconds");
@@ -140,8 +162,13 @@ std::optional<TrainResult> finished(const RunFolder& folder, const Recipe& recip
 class Run {
  public:
   Run(const Recipe& recipe, const TrainData& data, const TrainOptions& options)
-      : recipe_(recipe), data_(data), options_(options), folder_{options.run_folder}, identity_(identity_of(recipe, data.train)),
-        model_(make_model(recipe.model.vit, Random(recipe.train.seed).fork(kWeights))), params_(trained_parameters(model_.stack().weights)) {}
+      : recipe_(recipe),
+        data_(data),
+        options_(options),
+        folder_{options.run_folder},
+        identity_(identity_of(recipe, data.train)),
+        model_(make_model(recipe.model.vit, Random(recipe.train.seed).fork(kWeights))),
+        params_(trained_parameters(model_.stack().weights)) {}
 
   TrainResult go();
 
@@ -195,14 +222,17 @@ void Run::resume() {
   if (!stored) return;
   if (!options_.force) check_identity(stored->identity, identity_, folder_.path);
   if (stored->step > recipe_.train.steps)
-    fail("train: ", folder_.path, " has done ", stored->step, " steps, the recipe asks for ", recipe_.train.steps, "; use another folder or start it again");
+    fail("train: ", folder_.path, " has done ", stored->step, " steps, the recipe asks for ", recipe_.train.steps,
+         "; use another folder or start it again");
   bool fits = stored->names == params_.names && stored->ema.size() == ema_.size();
   for (size_t i = 0; fits && i < params_.values.size(); ++i) {
     const auto sizes = params_.values[i].sizes();
-    fits = stored->params[i].sizes() == sizes && stored->optimiser[i].first.sizes() == sizes && stored->optimiser[i].second.sizes() == sizes &&
-           (ema_.empty() || stored->ema[i].sizes() == sizes);
+    fits = stored->params[i].sizes() == sizes && stored->optimiser[i].first.sizes() == sizes &&
+           stored->optimiser[i].second.sizes() == sizes && (ema_.empty() || stored->ema[i].sizes() == sizes);
   }
-  if (!fits) fail("train: the checkpoint in ", folder_.path, " holds other tensors than this recipe's model; use another folder or start it again");
+  if (!fits)
+    fail("train: the checkpoint in ", folder_.path,
+         " holds other tensors than this recipe's model; use another folder or start it again");
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < params_.values.size(); ++i) {
     params_.values[i].copy_(stored->params[i]);
@@ -217,12 +247,15 @@ void Run::stop_at(int64_t step, const Draw& draw, const char* what, double value
   std::vector<std::string> ignored;
   const auto last = load_state(folder_.state(), ignored);
   fail("train: the ", what, " became ", value, " at step ", step + 1, " under route ", print_route(draw.route), "; ",
-       last ? fmt::format("the last good checkpoint is that of step {} in {}", last->step, folder_.state()) : "no checkpoint had been written yet",
-       "; a lower optimiser.lr (now ", recipe_.optimiser.lr, "), a longer schedule.warmup or optimiser.clip = 1 may help");
+       last ? fmt::format("the last good checkpoint is that of step {} in {}", last->step, folder_.state())
+            : "no checkpoint had been written yet",
+       "; a lower optimiser.lr (now ", recipe_.optimiser.lr,
+       "), a longer schedule.warmup or optimiser.clip = 1 may help");
 }
 
 double Run::step(int64_t step, const ImageBatch& batch) {
-  const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), recipe_.train.batch, Random(recipe_.train.seed).fork(kRoutes).fork(step));
+  const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), recipe_.train.batch,
+                                 Random(recipe_.train.seed).fork(kRoutes).fork(step));
   const int64_t pieces = recipe_.train.accumulate, size = recipe_.train.batch / pieces;
   std::vector<Tensor> grads(params_.values.size());
   double loss = 0;
@@ -230,27 +263,32 @@ double Run::step(int64_t step, const ImageBatch& batch) {
     Tensor total;
     {
       const Bf16Guard bf16(recipe_.train.precision == Precision::bf16);
-      total = losses(model_.stack(), pieces > 1 ? slice(draw, piece * size, size) : draw, batch.pixels.narrow(0, piece * size, size),
-                     batch.labels.narrow(0, piece * size, size), recipe_.objective, {.training = true})
+      total = losses(model_.stack(), pieces > 1 ? slice(draw, piece * size, size) : draw,
+                     batch.pixels.narrow(0, piece * size, size), batch.labels.narrow(0, piece * size, size),
+                     recipe_.objective, {.training = true})
                   .total;
     }
     const double value = total.item<double>();
     if (!std::isfinite(value)) stop_at(step, draw, "loss", value);
     loss += value / static_cast<double>(pieces);
-    const auto found = torch::autograd::grad({total}, params_.values, {at::full_like(total, 1.0 / static_cast<double>(pieces))}, /*retain_graph=*/false,
-                                             /*create_graph=*/false, /*allow_unused=*/true);
+    const auto found = torch::autograd::grad(
+        {total}, params_.values, {at::full_like(total, 1.0 / static_cast<double>(pieces))}, /*retain_graph=*/false,
+        /*create_graph=*/false, /*allow_unused=*/true);
     for (size_t i = 0; i < grads.size(); ++i)
       if (found[i].defined()) grads[i] = grads[i].defined() ? grads[i] + found[i] : found[i];
   }
   norm_ = global_norm(grads);
   if (!std::isfinite(norm_)) stop_at(step, draw, "norm of the gradient", norm_);
-  adamw_in_place(params_.values, grads, state_, params_.decay, recipe_.optimiser, recipe_.optimiser.lr * schedule_factor(recipe_.schedule, step, recipe_.train.steps),
+  adamw_in_place(params_.values, grads, state_, params_.decay, recipe_.optimiser,
+                 recipe_.optimiser.lr * schedule_factor(recipe_.schedule, step, recipe_.train.steps),
                  clip_factor(norm_, recipe_.optimiser.clip), ema_, recipe_.train.ema);
   last_route_ = print_route(draw.route);
   return loss;
 }
 
-void Run::save(int64_t step) { save_state(folder_.state(), {step, seconds(), identity_, params_.names, params_.values, state_, ema_}); }
+void Run::save(int64_t step) {
+  save_state(folder_.state(), {step, seconds(), identity_, params_.names, params_.values, state_, ema_});
+}
 
 Stack Run::weights_to_use() const {
   Stack stack = model_.stack();
@@ -262,8 +300,9 @@ Stack Run::weights_to_use() const {
 void Run::estimate(int64_t done, double seconds_per_step) {
   const double left = seconds_per_step * static_cast<double>(recipe_.train.steps - done);
   const int64_t peak = peak_memory(), free = memory_available();
-  std::string text = fmt::format("{} steps of {} images at {:.1f} ms: about {}, {} of memory", recipe_.train.steps - done, recipe_.train.batch,
-                                 1e3 * seconds_per_step, duration_text(left), bytes_text(static_cast<double>(peak)));
+  std::string text = fmt::format("{} steps of {} images at {:.1f} ms: about {}, {} of memory",
+                                 recipe_.train.steps - done, recipe_.train.batch, 1e3 * seconds_per_step,
+                                 duration_text(left), bytes_text(static_cast<double>(peak)));
   if (free > 0) text += fmt::format(" ({} free)", bytes_text(static_cast<double>(free)));
   note(text);
 }
@@ -272,10 +311,13 @@ void Run::train_steps() {
   const int64_t steps = recipe_.train.steps;
   if (first_step_ >= steps) return;
   if (recipe_.train.precision == Precision::bf16 && !cpu_features().avx512_bf16 && !cpu_features().amx_bf16)
-    tell(TrainMessage::Kind::warning, "this processor has no bfloat16 arithmetic (AVX-512 BF16 or AMX), so train.precision = \"bf16\" is slower than float32 here");
+    tell(TrainMessage::Kind::warning,
+         "this processor has no bfloat16 arithmetic (AVX-512 BF16 or AMX), so train.precision = \"bf16\" is slower "
+         "than float32 here");
   Metrics metrics(folder_.metrics(), first_step_);
   EventWriter events(folder_.path);
-  ImageLoader loader(data_.train, recipe_.data.images, recipe_.train.batch, recipe_.train.seed, first_step_, /*threads=*/1);
+  ImageLoader loader(data_.train, recipe_.data.images, recipe_.train.batch, recipe_.train.seed, first_step_,
+                     /*threads=*/1);
   Progress progress(recipe_.name, steps, first_step_, options_.quiet || options_.on_message);
   progress_ = &progress;
   const struct Forget {
@@ -299,7 +341,8 @@ void Run::train_steps() {
     const double speed = static_cast<double>((here + 1) * recipe_.train.batch) / since(start_);
     const std::string detail = fmt::format("loss {:.3f}  {:.0f} images/s", shown_loss, speed);
     progress.update(done, detail);
-    if (options_.on_message) options_.on_message({TrainMessage::Kind::progress, fmt::format("{}/{}  {}", done, steps, detail)});
+    if (options_.on_message)
+      options_.on_message({TrainMessage::Kind::progress, fmt::format("{}/{}  {}", done, steps, detail)});
     const bool evaluate = recipe_.eval.every > 0 && done % recipe_.eval.every == 0 && done < steps;
     if (done % kMetricsEvery == 0 || done == steps || evaluate) {
       both("train/loss", loss, done);
@@ -324,7 +367,8 @@ TrainResult Run::measure() {
   TrainResult result;
   Model final = model_;
   final.stack() = weights_to_use();
-  if (!data_.train.classes.empty() && std::ssize(data_.train.classes) == recipe_.model.vit.classes) final.classes = data_.train.classes;
+  if (!data_.train.classes.empty() && std::ssize(data_.train.classes) == recipe_.model.vit.classes)
+    final.classes = data_.train.classes;
   final.pixel_mean = {recipe_.data.images.mean};
   final.pixel_std = {recipe_.data.images.std};
   final.notes.trained_routes = {print_toml(config_node(recipe_.sampler))};
@@ -336,7 +380,9 @@ TrainResult Run::measure() {
   if (data_.test.size() > 0) {
     result.sequential = score(final.stack(), identity(depth), data_.test, recipe_.data.images);
     if (recipe_.eval.orders > 0)
-      result.arbitrary = summarise(score_routes(final.stack(), random_orders(depth, recipe_.eval.orders, Random(recipe_.eval.seed)), data_.test, recipe_.data.images));
+      result.arbitrary =
+          summarise(score_routes(final.stack(), random_orders(depth, recipe_.eval.orders, Random(recipe_.eval.seed)),
+                                 data_.test, recipe_.data.images));
   }
   result.loss = loss_count_ > 0 ? loss_sum_ / static_cast<double>(loss_count_) : std::nan("");
   result.steps = recipe_.train.steps;
@@ -348,8 +394,11 @@ TrainResult Run::measure() {
 TrainResult Run::go() {
   check_data(recipe_, data_.train);
   std::error_code error;
-  if (options_.restart)
-    for (const auto& old : {folder_.state(), folder_.model(), folder_.result(), folder_.metrics()}) fs::remove_all(old, error);
+  if (options_.restart && fs::exists(folder_.path, error)) {
+    std::vector<std::string> old = find_event_files(folder_.path);
+    old.insert(old.end(), {folder_.state(), folder_.model(), folder_.result(), folder_.metrics()});
+    for (const auto& path : old) fs::remove_all(path, error);
+  }
   if (auto known = finished(folder_, recipe_, identity_.recipe)) {
     note(fmt::format("{} is complete: test accuracy {:.1f} %", folder_.path, 100 * known->sequential.accuracy));
     return *known;
@@ -389,8 +438,12 @@ TrainData load_data(const DataConfig& config) {
   return {load_images(config.set, "train", config.limit), load_images(config.set, "test", config.test_limit)};
 }
 
-TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options) { return Run(recipe, data, options).go(); }
+TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options) {
+  return Run(recipe, data, options).go();
+}
 
-TrainResult train(const Recipe& recipe, const TrainOptions& options) { return train(recipe, load_data(recipe.data), options); }
+TrainResult train(const Recipe& recipe, const TrainOptions& options) {
+  return train(recipe, load_data(recipe.data), options);
+}
 
 }  // namespace strata

@@ -51,9 +51,10 @@ struct TrainData {
 /// Loads what the recipe names.
 TrainData load_data(const DataConfig& config);
 
-/// Trains as the recipe says, or goes on where a killed run of the same recipe stopped: the weights at the end are the same bits either way, at the same
-/// thread count and kernel level. A run that is complete is not repeated. Throws Error when the loss is no longer finite (naming step, route and the last
-/// checkpoint), when the disk is full (the older checkpoint stays), when the folder holds another run.
+/// Trains as the recipe says, or goes on where a killed run of the same recipe stopped: the weights at the end are the
+/// same bits either way, at the same thread count and kernel level. A run that is complete is not repeated. Throws
+/// Error when the loss is no longer finite (naming step, route and the last checkpoint), when the disk is full (the
+/// older checkpoint stays), when the folder holds another run.
 TrainResult train(const Recipe& recipe, const TrainOptions& options);
 TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options);
 

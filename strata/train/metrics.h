@@ -5,8 +5,8 @@
 
 namespace strata {
 
-/// metrics.jsonl of a run: one JSON object per line, {"step": 10, "train/loss": 1.9, ...}. A resumed run takes lines beyond its checkpoint away first, so that
-/// the file reads as that of an uninterrupted run.
+/// metrics.jsonl of a run: one JSON object per line, {"step": 10, "train/loss": 1.9, ...}. A resumed run takes lines
+/// beyond its checkpoint away first, so that the file reads as that of an uninterrupted run.
 class Metrics {
  public:
   /// Throws Error when the file cannot be written.

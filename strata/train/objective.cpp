@@ -21,7 +21,8 @@ int64_t slot_of(std::string_view tap) {
 std::vector<Live> live_rows(const Draw& draw, int64_t samples) {
   std::vector<Live> live;
   for (const auto& row : draw.live) {
-    if (std::ssize(row) != samples) fail("objective: expected a draw for ", samples, " samples, got one for ", row.size());
+    if (std::ssize(row) != samples)
+      fail("objective: expected a draw for ", samples, " samples, got one for ", row.size());
     Tensor keep = at::empty({samples}, at::kBool);
     std::copy(row.begin(), row.end(), keep.mutable_data_ptr<bool>());
     live.push_back({.keep = keep});
@@ -31,14 +32,16 @@ std::vector<Live> live_rows(const Draw& draw, int64_t samples) {
 
 }  // namespace
 
-Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels, const ObjectiveConfig& config, const RunOptions& options) {
+Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels,
+              const ObjectiveConfig& config, const RunOptions& options) {
   Taps taps;
   if (config.predict_weight > 0) taps.want("slot.*.block.*.predict.slot_logits");
   RunOptions pass = options;
   pass.taps = &taps;
   pass.live = live_rows(draw, pixels.size(0));
   Losses result;
-  result.classification = ops::cross_entropy(run(stack, draw.route, image_stream(pixels), pass).x(), labels, config.label_smoothing);
+  result.classification =
+      ops::cross_entropy(run(stack, draw.route, image_stream(pixels), pass).x(), labels, config.label_smoothing);
   result.total = result.classification;
   std::vector<Tensor> logits, slots;
   for (const auto& [name, value] : taps.values()) {

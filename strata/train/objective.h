@@ -10,7 +10,8 @@ namespace strata {
 
 struct ObjectiveConfig {
   double label_smoothing = 0;
-  /// Weight of LayerShuffle-predict's loss (arXiv 2407.04513, weight 1 there); counts only where blocks have slot predictors.
+  /// Weight of LayerShuffle-predict's loss (arXiv 2407.04513, weight 1 there); counts only where blocks have slot
+  /// predictors.
   double predict_weight = 1;
 };
 
@@ -28,11 +29,11 @@ struct Losses {
 };
 
 /// Loss of images under the route that was drawn for them.
-///   pixels [samples, channels, height, width], labels [samples] int64; draw.live, where there is one, says which samples run which step
-///   options: what else the pass needs; its taps and live rows are set here
+///   pixels [samples, channels, height, width], labels [samples] int64; draw.live, where there is one, says which
+///   samples run which step options: what else the pass needs; its taps and live rows are set here
 /// Throws Error when the draw is for another number of samples.
-Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels, const ObjectiveConfig& config,
-              const RunOptions& options = {});
+Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels,
+              const ObjectiveConfig& config, const RunOptions& options = {});
 
 /// Rows `first` .. `first` + `count` - 1 of a draw: a piece of a batch in gradient accumulation.
 Draw slice(const Draw& draw, int64_t first, int64_t count);

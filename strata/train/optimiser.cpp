@@ -11,13 +11,18 @@ namespace {
 
 void check_sizes(size_t params, size_t grads, size_t state, size_t decay) {
   if (grads != params || state != params || decay != params)
-    fail("adamw: expected gradients, state and decay flags of ", params, " parameters, got ", grads, ", ", state, " and ", decay);
+    fail("adamw: expected gradients, state and decay flags of ", params, " parameters, got ", grads, ", ", state,
+         " and ", decay);
 }
 
-double correction(double beta, int64_t steps) { return 1 - std::pow(beta, static_cast<double>(steps)); }
+double correction(double beta, int64_t steps) {
+  return 1 - std::pow(beta, static_cast<double>(steps));
+}
 
 // What our kernels take: float32 in one piece of main memory.
-bool plain(const Tensor& value) { return value.scalar_type() == at::kFloat && value.is_cpu() && value.is_contiguous(); }
+bool plain(const Tensor& value) {
+  return value.scalar_type() == at::kFloat && value.is_cpu() && value.is_contiguous();
+}
 
 }  // namespace
 
@@ -39,8 +44,8 @@ OptimiserState fresh_state(const std::vector<Tensor>& params) {
   return state;
 }
 
-AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state, const std::vector<bool>& decay,
-                  const OptimiserConfig& config, const at::Tensor& lr) {
+AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state,
+                  const std::vector<bool>& decay, const OptimiserConfig& config, const at::Tensor& lr) {
   check_sizes(params.size(), grads.size(), state.size(), decay.size());
   AdamwResult result{params, state};
   for (size_t i = 0; i < params.size(); ++i) {
@@ -53,22 +58,26 @@ AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& 
     const Tensor mean = next.first / correction(config.beta1, next.steps);
     const Tensor square = next.second / correction(config.beta2, next.steps);
     // sqrt has no derivative at 0, where a gradient of exactly 0 would put it.
-    const Tensor root = at::where(square > 0, at::where(square > 0, square, at::ones_like(square)).sqrt(), at::zeros_like(square));
+    const Tensor root =
+        at::where(square > 0, at::where(square > 0, square, at::ones_like(square)).sqrt(), at::zeros_like(square));
     const Tensor kept = decay[i] && config.weight_decay > 0 ? params[i] * (1 - lr * config.weight_decay) : params[i];
     result.params[i] = kept - lr * mean / (root + config.eps);
   }
   return result;
 }
 
-AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state, const std::vector<bool>& decay,
-                  const OptimiserConfig& config, double lr) {
-  return adamw(params, grads, state, decay, config, at::scalar_tensor(lr, params.empty() ? at::kDouble : params[0].scalar_type()));
+AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state,
+                  const std::vector<bool>& decay, const OptimiserConfig& config, double lr) {
+  return adamw(params, grads, state, decay, config,
+               at::scalar_tensor(lr, params.empty() ? at::kDouble : params[0].scalar_type()));
 }
 
-void adamw_in_place(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, OptimiserState& state, const std::vector<bool>& decay,
-                    const OptimiserConfig& config, double lr, double scale, const std::vector<Tensor>& ema, double ema_decay) {
+void adamw_in_place(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, OptimiserState& state,
+                    const std::vector<bool>& decay, const OptimiserConfig& config, double lr, double scale,
+                    const std::vector<Tensor>& ema, double ema_decay) {
   check_sizes(params.size(), grads.size(), state.size(), decay.size());
-  if (!ema.empty() && ema.size() != params.size()) fail("adamw: expected a moving average of each of ", params.size(), " parameters, got ", ema.size());
+  if (!ema.empty() && ema.size() != params.size())
+    fail("adamw: expected a moving average of each of ", params.size(), " parameters, got ", ema.size());
   const at::NoGradGuard no_grad;
   if (!std::all_of(params.begin(), params.end(), plain)) {
     std::vector<Tensor> scaled;
@@ -96,7 +105,12 @@ void adamw_in_place(const std::vector<Tensor>& params, const std::vector<Tensor>
                        .weight_decay = decay[i] ? config.weight_decay : 0,
                        .step = ++state[i].steps});
   }
-  adamw(tensors, AdamwOptions{.learning_rate = lr, .beta1 = config.beta1, .beta2 = config.beta2, .eps = config.eps, .grad_scale = scale, .average_decay = ema_decay});
+  adamw(tensors, AdamwOptions{.learning_rate = lr,
+                              .beta1 = config.beta1,
+                              .beta2 = config.beta2,
+                              .eps = config.eps,
+                              .grad_scale = scale,
+                              .average_decay = ema_decay});
 }
 
 double global_norm(const std::vector<Tensor>& grads) {
@@ -114,7 +128,9 @@ double global_norm(const std::vector<Tensor>& grads) {
   return std::sqrt(rest + l2_norm_squared(spans));
 }
 
-double clip_factor(double norm, double clip) { return clip > 0 && norm > clip ? clip / (norm + 1e-6) : 1; }
+double clip_factor(double norm, double clip) {
+  return clip > 0 && norm > clip ? clip / (norm + 1e-6) : 1;
+}
 
 Overlay as_overlay(const std::vector<std::string>& names, const std::vector<Tensor>& values) {
   Overlay overlay;

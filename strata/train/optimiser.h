@@ -13,9 +13,10 @@ namespace strata {
 
 /// AdamW (Loshchilov and Hutter 2019) behind global-norm clipping (Pascanu et al. 2013).
 ///
-/// A block that no sample of a step visited has no gradient. By default it is treated as one whose gradient is zero, as the common frameworks do for
-/// LayerDrop: its moments fade, momentum still moves it and weight decay still shrinks it. With freeze_unvisited its weights, moments and step count
-/// (which bias correction reads) stand still until it is visited again.
+/// A block that no sample of a step visited has no gradient. By default it is treated as one whose gradient is zero, as
+/// the common frameworks do for LayerDrop: its moments fade, momentum still moves it and weight decay still shrinks it.
+/// With freeze_unvisited its weights, moments and step count (which bias correction reads) stand still until it is
+/// visited again.
 struct OptimiserConfig {
   double lr = 1e-3;  // peak; the schedule multiplies it
   double beta1 = 0.9;
@@ -37,7 +38,8 @@ void fields(OptimiserConfig& config, Visit&& visit) {
   visit("freeze_unvisited", config.freeze_unvisited);
 }
 
-/// The trained weights of a stack, in the catalogue's order. Tensors are shared with it, so updating them in place updates the stack.
+/// The trained weights of a stack, in the catalogue's order. Tensors are shared with it, so updating them in place
+/// updates the stack.
 struct Parameters {
   std::vector<std::string> names;
   std::vector<Tensor> values;
@@ -61,17 +63,21 @@ struct AdamwResult {
   OptimiserState state;
 };
 
-/// One step as a function, of plain ATen calls: gradients flow through it to params, grads and state (meta-learning). No clipping.
-///   grads [params], undefined where a parameter was not visited; decay [params]; lr the learning rate of this step, as a 0-dimensional tensor or a number
-AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state, const std::vector<bool>& decay,
-                  const OptimiserConfig& config, const at::Tensor& lr);
-AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state, const std::vector<bool>& decay,
-                  const OptimiserConfig& config, double lr);
+/// One step as a function, of plain ATen calls: gradients flow through it to params, grads and state (meta-learning).
+/// No clipping.
+///   grads [params], undefined where a parameter was not visited; decay [params]; lr the learning rate of this step, as
+///   a 0-dimensional tensor or a number
+AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state,
+                  const std::vector<bool>& decay, const OptimiserConfig& config, const at::Tensor& lr);
+AdamwResult adamw(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, const OptimiserState& state,
+                  const std::vector<bool>& decay, const OptimiserConfig& config, double lr);
 
-/// The same step in place, gradients multiplied by `scale` first; no gradients flow. On the CPU in float32 one pass over all tensors (kernels/adamw.h).
-/// `ema`, one per parameter or empty, is moved along: ema <- ema_decay ema + (1 - ema_decay) params.
-void adamw_in_place(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, OptimiserState& state, const std::vector<bool>& decay,
-                    const OptimiserConfig& config, double lr, double scale = 1, const std::vector<Tensor>& ema = {}, double ema_decay = 0);
+/// The same step in place, gradients multiplied by `scale` first; no gradients flow. On the CPU in float32 one pass
+/// over all tensors (kernels/adamw.h). `ema`, one per parameter or empty, is moved along: ema <- ema_decay ema + (1 -
+/// ema_decay) params.
+void adamw_in_place(const std::vector<Tensor>& params, const std::vector<Tensor>& grads, OptimiserState& state,
+                    const std::vector<bool>& decay, const OptimiserConfig& config, double lr, double scale = 1,
+                    const std::vector<Tensor>& ema = {}, double ema_decay = 0);
 
 /// sqrt of the sum of squares of all defined gradients; the same bits for any number of threads on the CPU in float32.
 double global_norm(const std::vector<Tensor>& grads);

@@ -18,9 +18,11 @@ constexpr uint64_t kMostBytes = 1 << 20;
 void check(const Recipe& recipe, const std::string& file) {
   const auto& train = recipe.train;
   if (train.batch % train.accumulate != 0)
-    fail_usage(file, ": expected train.batch to be a multiple of train.accumulate, got ", train.batch, " and ", train.accumulate);
+    fail_usage(file, ": expected train.batch to be a multiple of train.accumulate, got ", train.batch, " and ",
+               train.accumulate);
   if (recipe.schedule.warmup > train.steps)
-    fail_usage(file, ": expected schedule.warmup to be at most train.steps = ", train.steps, ", got ", recipe.schedule.warmup);
+    fail_usage(file, ": expected schedule.warmup to be at most train.steps = ", train.steps, ", got ",
+               recipe.schedule.warmup);
   try {
     check_sampler(recipe.sampler, recipe.model.vit.depth);
     check_images(recipe.data.images);
@@ -46,7 +48,8 @@ Recipe parse_recipe(const std::string& toml, const std::string& file, const std:
   // The size decides the defaults of the other keys of the model, so it is read once before them.
   const std::string size = read_with_size(tree, overrides, ModelConfig{}.size).model.size;
   if (const auto known = vit_sizes(); std::find(known.begin(), known.end(), size) == known.end())
-    fail_usage(file, ": expected model.size to be one of ", join_names(known), ", got '", size, "'", suggestion(size, known));
+    fail_usage(file, ": expected model.size to be one of ", join_names(known), ", got '", size, "'",
+               suggestion(size, known));
   Recipe recipe = read_with_size(tree, overrides, size);
   if (recipe.name.empty()) recipe.name = fs::path(file).stem().string();
   check(recipe, file);
@@ -58,7 +61,9 @@ Recipe read_recipe(const std::string& path_or_name, const std::vector<std::strin
   return parse_recipe(read_text(path, kMostBytes), path, overrides);
 }
 
-std::string print_recipe(const Recipe& recipe) { return print_toml(config_node(recipe)); }
+std::string print_recipe(const Recipe& recipe) {
+  return print_toml(config_node(recipe));
+}
 
 std::string fingerprint(const Recipe& recipe) {
   Recipe part = recipe;

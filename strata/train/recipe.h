@@ -44,15 +44,18 @@ void fields(DataConfig& config, Visit&& visit) {
 
 enum class Precision { float32, bf16 };
 
-inline auto enum_names(Precision) { return std::array{EnumName{"float32", Precision::float32}, EnumName{"bf16", Precision::bf16}}; }
+inline auto enum_names(Precision) {
+  return std::array{EnumName{"float32", Precision::float32}, EnumName{"bf16", Precision::bf16}};
+}
 
 struct TrainConfig {
   int64_t steps = 600;
-  int64_t batch = 64;       // samples per update
-  int64_t accumulate = 1;   // pieces a batch is computed in, one after the other, all under the route of the step
-  uint64_t seed = 0;        // names everything random: weights, batches, augmentation, routes
-  Precision precision = Precision::float32;  // bf16: matrix products in bfloat16 (autocast); weights and optimiser stay float32
-  double ema = 0;           // decay of the moving average of the weights, which then is what is evaluated and saved; 0: none
+  int64_t batch = 64;      // samples per update
+  int64_t accumulate = 1;  // pieces a batch is computed in, one after the other, all under the route of the step
+  uint64_t seed = 0;       // names everything random: weights, batches, augmentation, routes
+  Precision precision =
+      Precision::float32;  // bf16: matrix products in bfloat16 (autocast); weights and optimiser stay float32
+  double ema = 0;  // decay of the moving average of the weights, which then is what is evaluated and saved; 0: none
   int64_t checkpoint_every = 200;  // steps; 0: only at the end
 };
 
@@ -67,8 +70,8 @@ void fields(TrainConfig& config, Visit&& visit) {
   visit("checkpoint_every", config.checkpoint_every, at_least(0));
 }
 
-/// What is measured on the test images. Sequential is always; arbitrary is the mean over `orders` random orders (LayerShuffle's protocol, with the same
-/// orders for every model of a depth and seed).
+/// What is measured on the test images. Sequential is always; arbitrary is the mean over `orders` random orders
+/// (LayerShuffle's protocol, with the same orders for every model of a depth and seed).
 struct EvalConfig {
   int64_t every = 0;    // steps between evaluations in sequential order; 0: only at the end
   int64_t orders = 10;  // random orders at the end
@@ -108,16 +111,18 @@ void fields(Recipe& recipe, Visit&& visit) {
   visit("eval", recipe.eval);
 }
 
-/// Reads a recipe from a file, or by name ("fashion/layershuffle") from the folder of recipes, with overrides such as "train.steps=200" on top.
-/// model.size is applied first, whatever the order of the keys. Throws UsageError for unknown keys and wrong values (with file, line and column) and for
-/// settings that contradict each other, Error for a file that cannot be read.
+/// Reads a recipe from a file, or by name ("fashion/layershuffle") from the folder of recipes, with overrides such as
+/// "train.steps=200" on top. model.size is applied first, whatever the order of the keys. Throws UsageError for unknown
+/// keys and wrong values (with file, line and column) and for settings that contradict each other, Error for a file
+/// that cannot be read.
 Recipe read_recipe(const std::string& path_or_name, const std::vector<std::string>& overrides = {});
 Recipe parse_recipe(const std::string& toml, const std::string& file, const std::vector<std::string>& overrides = {});
 
 /// The whole recipe as TOML, defaults included: reads back as the same recipe.
 std::string print_recipe(const Recipe& recipe);
 
-/// A checksum of everything in a recipe that has a say in the trained weights (not its name, evaluation or checkpoints).
+/// A checksum of everything in a recipe that has a say in the trained weights (not its name, evaluation or
+/// checkpoints).
 std::string fingerprint(const Recipe& recipe);
 
 }  // namespace strata

@@ -14,7 +14,8 @@ double half_cosine(double start, double end, double progress) {
 
 double one_cycle(const ScheduleConfig& config, int64_t step, int64_t steps) {
   constexpr double kStart = 1.0 / 25;
-  const double peak = std::max(0.0, (config.warmup > 0 ? static_cast<double>(config.warmup) : 0.3 * static_cast<double>(steps)) - 1);
+  const double peak =
+      std::max(0.0, (config.warmup > 0 ? static_cast<double>(config.warmup) : 0.3 * static_cast<double>(steps)) - 1);
   const double last = static_cast<double>(steps - 1), now = static_cast<double>(step);
   if (now <= peak && peak > 0) return half_cosine(kStart, 1, now / peak);
   return last > peak ? half_cosine(1, config.final_fraction, (now - peak) / (last - peak)) : 1;

@@ -15,9 +15,10 @@ inline auto enum_names(ScheduleKind) {
                     EnumName{"cosine", ScheduleKind::cosine}, EnumName{"onecycle", ScheduleKind::onecycle}};
 }
 
-/// How the learning rate moves. constant, linear, cosine: linear warm-up from lr / warmup to lr, then level, a line or half a cosine down to
-/// final_fraction * lr at the last step. onecycle (Smith and Topin 2017, with cosines as in PyTorch's OneCycleLR): from lr / 25 up to lr during the
-/// warm-up (0: three tenths of the run), then down to final_fraction * lr.
+/// How the learning rate moves. constant, linear, cosine: linear warm-up from lr / warmup to lr, then level, a line or
+/// half a cosine down to final_fraction * lr at the last step. onecycle (Smith and Topin 2017, with cosines as in
+/// PyTorch's OneCycleLR): from lr / 25 up to lr during the warm-up (0: three tenths of the run), then down to
+/// final_fraction * lr.
 struct ScheduleConfig {
   ScheduleKind kind = ScheduleKind::cosine;
   int64_t warmup = 0;  // steps

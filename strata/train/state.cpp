@@ -31,7 +31,9 @@ std::string sum_of(const Tensor& value) {
 
 NamedTensors named(const TrainState& state) {
   NamedTensors tensors;
-  const auto put = [&](const char* kind, size_t i, const Tensor& value) { tensors.emplace(kind + state.names[i], value.detach().contiguous()); };
+  const auto put = [&](const char* kind, size_t i, const Tensor& value) {
+    tensors.emplace(kind + state.names[i], value.detach().contiguous());
+  };
   for (size_t i = 0; i < state.names.size(); ++i) {
     put("weight.", i, state.params[i]);
     put("first.", i, state.optimiser[i].first);
@@ -48,11 +50,14 @@ std::vector<std::string> checkpoints(const std::string& folder) {
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
     const std::string_view digits = std::string_view(name).substr(std::min(kPrefix.size(), name.size()));
-    if (!name.starts_with(kPrefix) || digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) continue;
+    if (!name.starts_with(kPrefix) || digits.empty() ||
+        digits.find_first_not_of("0123456789") != std::string_view::npos)
+      continue;
     found.push_back(entry.path().string());
   }
   // Longer numbers are larger ones once six digits are not enough.
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return std::pair(a.size(), a) > std::pair(b.size(), b); });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return std::pair(a.size(), a) > std::pair(b.size(), b); });
   return found;
 }
 
@@ -88,7 +93,8 @@ TrainState read(const std::string& folder) {
 }  // namespace
 
 std::string save_state(const std::string& folder, const TrainState& state) {
-  const std::string final = fmt::format("{}/{}{:06}", folder, kPrefix, state.step), temporary = final + std::string(kTemporary);
+  const std::string final = fmt::format("{}/{}{:06}", folder, kPrefix, state.step),
+                    temporary = final + std::string(kTemporary);
   try {
     fs::create_directories(folder);
     // What a killed process left behind is nobody's.
@@ -98,8 +104,12 @@ std::string save_state(const std::string& folder, const TrainState& state) {
     const NamedTensors tensors = named(state);
     save_tensors(temporary + "/" + kTensors, tensors);
     Json manifest{{"format", kFormat}, {"step", state.step}, {"seconds", state.seconds}, {"ema", !state.ema.empty()}};
-    manifest["identity"] = {{"recipe", state.identity.recipe}, {"data", state.identity.data}, {"threads", state.identity.threads}, {"kernels", state.identity.kernels}};
-    for (size_t i = 0; i < state.names.size(); ++i) manifest["parameters"].push_back({{"name", state.names[i]}, {"updates", state.optimiser[i].steps}});
+    manifest["identity"] = {{"recipe", state.identity.recipe},
+                            {"data", state.identity.data},
+                            {"threads", state.identity.threads},
+                            {"kernels", state.identity.kernels}};
+    for (size_t i = 0; i < state.names.size(); ++i)
+      manifest["parameters"].push_back({{"name", state.names[i]}, {"updates", state.optimiser[i].steps}});
     for (const auto& [name, value] : tensors) manifest["checksums"][name] = sum_of(value);
     write_file_atomic(temporary + "/" + kManifest, manifest.dump(1) + "\n");
     publish_folder(temporary, final);
@@ -108,7 +118,8 @@ std::string save_state(const std::string& folder, const TrainState& state) {
     fs::remove_all(temporary, ignored);
     const auto older = checkpoints(folder);
     fail("train: the checkpoint of step ", state.step, " could not be saved (", error.what(), "); ",
-         older.empty() ? "there is no older one" : "the one before it, " + older.front() + ", is intact and the same command goes on from there");
+         older.empty() ? "there is no older one"
+                       : "the one before it, " + older.front() + ", is intact and the same command goes on from there");
   }
   const auto found = checkpoints(folder);
   std::error_code untidy;  // one too many does no harm
@@ -127,15 +138,17 @@ std::optional<TrainState> load_state(const std::string& folder, std::vector<std:
       warnings.push_back("train: passing over a damaged checkpoint: " + path + "/" + kManifest + ": " + error.what());
     }
   }
-  if (!found.empty()) fail("train: all ", found.size(), " checkpoints in ", folder, " are damaged; ", warnings.back(), "; remove them to start again");
+  if (!found.empty())
+    fail("train: all ", found.size(), " checkpoints in ", folder, " are damaged; ", warnings.back(),
+         "; remove them to start again");
   return std::nullopt;
 }
 
 void check_identity(const RunIdentity& stored, const RunIdentity& now, const std::string& folder) {
   const auto check = [&](const char* what, const std::string& before, const std::string& here, const char* advice) {
     if (before != here)
-      fail("train: ", folder, " was begun with another ", what, " (", before, ", now ", here, "), so it would not end with the same weights; ", advice,
-           ", or force it, or use another folder");
+      fail("train: ", folder, " was begun with another ", what, " (", before, ", now ", here,
+           "), so it would not end with the same weights; ", advice, ", or force it, or use another folder");
   };
   check("recipe", stored.recipe, now.recipe, "use the recipe.toml in that folder");
   check("training set", stored.data, now.data, "use the same data");

@@ -30,12 +30,13 @@ struct TrainState {
   std::vector<Tensor> ema;  // empty without one
 };
 
-/// Writes `<folder>/step-000200` (tensors.safetensors, then manifest.json with an XXH3 checksum of every tensor) under a temporary name, synced and renamed
-/// when complete, and removes all but the newest two. Throws Error when the disk is full; the older checkpoints are intact then.
+/// Writes `<folder>/step-000200` (tensors.safetensors, then manifest.json with an XXH3 checksum of every tensor) under
+/// a temporary name, synced and renamed when complete, and removes all but the newest two. Throws Error when the disk
+/// is full; the older checkpoints are intact then.
 std::string save_state(const std::string& folder, const TrainState& state);
 
-/// The newest checkpoint in `folder` whose checksums hold, or nothing when there is none. Damaged ones are passed over, each with a line in `warnings`;
-/// throws Error when there are checkpoints and all are damaged.
+/// The newest checkpoint in `folder` whose checksums hold, or nothing when there is none. Damaged ones are passed over,
+/// each with a line in `warnings`; throws Error when there are checkpoints and all are damaged.
 std::optional<TrainState> load_state(const std::string& folder, std::vector<std::string>& warnings);
 
 /// Throws Error naming what differs and how to go on.

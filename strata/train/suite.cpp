@@ -37,18 +37,26 @@ Cell over_seeds(const SuiteResult& result, const std::string& recipe, Value valu
 }
 
 std::string per_cent(const Cell& cell) {
-  return cell.count > 1 ? fmt::format("{:.1f} ± {:.1f}", 100 * cell.mean, 100 * cell.sd) : fmt::format("{:.1f}", 100 * cell.mean);
+  return cell.count > 1 ? fmt::format("{:.1f} ± {:.1f}", 100 * cell.mean, 100 * cell.sd)
+                        : fmt::format("{:.1f}", 100 * cell.mean);
 }
 
-std::string columns_removed(const SuiteResult& result, const std::string& recipe, std::vector<RouteScores> SuiteRun::*scores) {
+std::string columns_removed(const SuiteResult& result, const std::string& recipe,
+                            std::vector<RouteScores> SuiteRun::* scores) {
   std::string text;
   for (size_t i = 0; i < result.config.removed.size(); ++i)
-    text += (i ? " / " : "") + fmt::format("{:.1f}", 100 * over_seeds(result, recipe, [&](const SuiteRun& run) { return (run.*scores)[i].mean; }).mean);
+    text += (i ? " / " : "") + fmt::format("{:.1f}", 100 * over_seeds(result, recipe, [&](const SuiteRun& run) {
+                                                             return (run.*scores)[i].mean;
+                                                           }).mean);
   return text;
 }
 
 Json json_of(const RouteScores& scores) {
-  return {{"routes", scores.routes}, {"mean", scores.mean}, {"sd", scores.sd}, {"least", scores.least}, {"most", scores.most}};
+  return {{"routes", scores.routes},
+          {"mean", scores.mean},
+          {"sd", scores.sd},
+          {"least", scores.least},
+          {"most", scores.most}};
 }
 
 std::string removed_text(const SuiteConfig& config) {
@@ -65,7 +73,8 @@ void measure(SuiteRun& run, const Stack& stack, const SuiteConfig& config, const
   const auto add = [&](const std::vector<Route>& more) { routes.insert(routes.end(), more.begin(), more.end()); };
   add(random_orders(depth, config.orders, random));
   for (const bool shuffled : {false, true})
-    for (const int64_t removed : config.removed) add(random_subsets(depth, depth - removed, config.choices, shuffled, random.fork(removed * 2 + shuffled)));
+    for (const int64_t removed : config.removed)
+      add(random_subsets(depth, depth - removed, config.choices, shuffled, random.fork(removed * 2 + shuffled)));
   const std::vector<Score> scores = score_routes(stack, routes, test, recipe.data.images);
   auto next = scores.begin();
   const auto take = [&](int64_t count) {
@@ -86,7 +95,8 @@ SuiteConfig read_suite(const std::string& path_or_name) {
   SuiteConfig config;
   read_config_file(config, path);
   if (config.name.empty()) config.name = fs::path(path).stem().string();
-  if (config.recipes.empty() || config.seeds.empty()) fail_usage(path, ": expected at least one of recipes and one of seeds");
+  if (config.recipes.empty() || config.seeds.empty())
+    fail_usage(path, ": expected at least one of recipes and one of seeds");
   for (auto& recipe : config.recipes) {
     std::error_code error;
     const fs::path beside = fs::path(path).parent_path() / (recipe + ".toml");
@@ -111,12 +121,14 @@ SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
     recipes.push_back(read_recipe(path, config.overrides));
     for (const int64_t removed : config.removed)
       if (removed > recipes.back().model.vit.depth)
-        fail_usage("suite ", config.name, ": expected removed to be at most the depth of ", recipes.back().name, ", ", recipes.back().model.vit.depth, ", got ", removed);
+        fail_usage("suite ", config.name, ": expected removed to be at most the depth of ", recipes.back().name, ", ",
+                   recipes.back().model.vit.depth, ", got ", removed);
   }
   std::optional<TrainData> data;
   DataConfig loaded;
   for (Recipe recipe : recipes) {
-    if (!data || loaded.set != recipe.data.set || loaded.limit != recipe.data.limit || loaded.test_limit != recipe.data.test_limit) {
+    if (!data || loaded.set != recipe.data.set || loaded.limit != recipe.data.limit ||
+        loaded.test_limit != recipe.data.test_limit) {
       data = load_data(recipe.data);
       loaded = recipe.data;
     }
@@ -144,30 +156,39 @@ SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
 std::string suite_markdown(const SuiteResult& result) {
   const std::string removed = removed_text(result.config);
   std::string text = fmt::format(
-      "| training | sequential | arbitrary order | sd over routes | in order, {0} blocks removed | random order, {0} removed |\n|---|---|---|---|---|---|\n", removed);
+      "| training | sequential | arbitrary order | sd over routes | in order, {0} blocks removed | random order, {0} "
+      "removed |\n|---|---|---|---|---|---|\n",
+      removed);
   std::vector<std::string> names;
   for (const auto& run : result.runs)
     if (std::find(names.begin(), names.end(), run.recipe) == names.end()) names.push_back(run.recipe);
   for (const auto& name : names)
-    text += fmt::format("| {} | {} | {} | {:.1f} | {} | {} |\n", name, per_cent(over_seeds(result, name, [](const SuiteRun& run) { return run.sequential.accuracy; })),
+    text += fmt::format("| {} | {} | {} | {:.1f} | {} | {} |\n", name,
+                        per_cent(over_seeds(result, name, [](const SuiteRun& run) { return run.sequential.accuracy; })),
                         per_cent(over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.mean; })),
                         100 * over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.sd; }).mean,
-                        columns_removed(result, name, &SuiteRun::pruned), columns_removed(result, name, &SuiteRun::pruned_shuffled));
+                        columns_removed(result, name, &SuiteRun::pruned),
+                        columns_removed(result, name, &SuiteRun::pruned_shuffled));
   const int64_t samples = result.runs.empty() ? 0 : result.runs.front().sequential.samples;
-  text += fmt::format("\nTop-1 per cent on {} test images; mean ± standard deviation over {} seed{}; {} random orders and {} random choices of blocks per model.\n", samples,
-                      result.config.seeds.size(), result.config.seeds.size() == 1 ? "" : "s", result.config.orders, result.config.choices);
+  text += fmt::format(
+      "\nTop-1 per cent on {} test images; mean ± standard deviation over {} seed{}; {} random orders and {} random "
+      "choices of blocks per model.\n",
+      samples, result.config.seeds.size(), result.config.seeds.size() == 1 ? "" : "s", result.config.orders,
+      result.config.choices);
   return text;
 }
 
 std::string suite_json(const SuiteResult& result) {
   Json runs = Json::array();
   for (const auto& run : result.runs) {
-    Json json{{"recipe", run.recipe},
-              {"seed", run.seed},
-              {"seconds", run.seconds},
-              {"model", run.model_folder},
-              {"sequential", {{"samples", run.sequential.samples}, {"accuracy", run.sequential.accuracy}, {"loss", run.sequential.loss}}},
-              {"arbitrary", json_of(run.arbitrary)}};
+    Json json{
+        {"recipe", run.recipe},
+        {"seed", run.seed},
+        {"seconds", run.seconds},
+        {"model", run.model_folder},
+        {"sequential",
+         {{"samples", run.sequential.samples}, {"accuracy", run.sequential.accuracy}, {"loss", run.sequential.loss}}},
+        {"arbitrary", json_of(run.arbitrary)}};
     for (size_t i = 0; i < result.config.removed.size(); ++i) {
       const std::string key = std::to_string(result.config.removed[i]);
       json["removed_in_order"][key] = json_of(run.pruned[i]);

@@ -12,10 +12,10 @@ struct SuiteConfig {
   std::string name;
   std::vector<std::string> recipes;  // names or paths, relative to the suite's own file where they exist there
   std::vector<int64_t> seeds = {0, 1, 2};
-  std::vector<std::string> overrides;      // for every recipe: "train.steps=600"
-  int64_t orders = 10;                     // random orders per model
+  std::vector<std::string> overrides;        // for every recipe: "train.steps=600"
+  int64_t orders = 10;                       // random orders per model
   std::vector<int64_t> removed = {1, 2, 3};  // blocks taken away, in order and in random order
-  int64_t choices = 5;                     // random choices per number of blocks taken away
+  int64_t choices = 5;                       // random choices per number of blocks taken away
 };
 
 template <class Visit>
@@ -48,12 +48,12 @@ struct SuiteRun {
 
 struct SuiteResult {
   SuiteConfig config;
-  std::vector<SuiteRun> runs;  // recipe by recipe, seed by seed
+  std::vector<SuiteRun> runs;              // recipe by recipe, seed by seed
   std::string table_json, table_markdown;  // the files written
 };
 
-/// Trains every recipe with every seed in `<run_folder>/<recipe>-seed<N>` (a killed suite goes on where it stopped, runs that are complete are not
-/// repeated), measures each model and writes table.json and table.md.
+/// Trains every recipe with every seed in `<run_folder>/<recipe>-seed<N>` (a killed suite goes on where it stopped,
+/// runs that are complete are not repeated), measures each model and writes table.json and table.md.
 SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options);
 
 /// The table as Markdown: one row per recipe, accuracies in per cent as mean +- standard deviation over seeds.

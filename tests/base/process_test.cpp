@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "strata/base/error.h"
+#include "tests/sanitizer.h"
 
 namespace strata {
 namespace {
@@ -34,9 +35,7 @@ bool maps_big_blocks(size_t size) {
 }
 
 TEST(Process, TunedAllocatorKeepsBigBlocks) {
-#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
-  GTEST_SKIP() << "the sanitizer brings its own allocator";
-#endif
+  if (kAddressSanitizer) GTEST_SKIP() << "the sanitizer brings its own allocator";
   EXPECT_TRUE(holds_in_child([] {
     ::unsetenv("STRATA_ALLOCATOR");
     return maps_big_blocks(200 << 20) && tune_allocator() == "big blocks are kept (mallopt)" &&

@@ -22,7 +22,8 @@ TEST(Progress, TextsOfDurationsAndSizes) {
 }
 
 TEST(Progress, LineFitsTheTerminal) {
-  const ProgressView view{.label = "plain", .done = 150, .total = 600, .seconds = 30, .detail = "loss 0.512  320 images/s"};
+  const ProgressView view{
+      .label = "plain", .done = 150, .total = 600, .seconds = 30, .detail = "loss 0.512  320 images/s"};
   const std::string wide = progress_line(view, 120, false);
   EXPECT_NE(wide.find("plain  25 %"), std::string::npos) << wide;
   EXPECT_NE(wide.find("150/600  loss 0.512  320 images/s  1 min 30 s left"), std::string::npos) << wide;

@@ -71,7 +71,7 @@ assert result["block_passes"] <= result["block_passes_one_by_one"]'
   refuses 1 "model.safetensors" "$STRATA" eval "$BATS_TEST_TMPDIR/cut"
   cp -r "$MODEL" "$BATS_TEST_TMPDIR/other"
   sed -i 's/"hidden_size": *[0-9]*/"hidden_size": 96/' "$BATS_TEST_TMPDIR/other/config.json"
-  refuses 1 "do not fit config.json" "$STRATA" eval "$BATS_TEST_TMPDIR/other"
+  refuses 1 "instead of" "$STRATA" eval "$BATS_TEST_TMPDIR/other"
 }
 
 @test "train: a key that does not exist, a value of the wrong kind, no such recipe" {
@@ -118,4 +118,29 @@ PYTHON
   run "$STRATA" doctor --json
   [ "$status" -eq 0 ]
   [[ "$output" == *'"1 runtime"'* ]]
+}
+
+@test "probe: page, pictures, the same numbers as JSON" {
+  out=$BATS_TEST_TMPDIR/report
+  "$STRATA" probe "$MODEL" --out "$out" --images 24 --orders 3 --set subsets=2 --set per_distance=1 --set map_images=3 --json >"$BATS_TEST_TMPDIR/json"
+  [ -s "$out/probe.html" ]
+  ! grep -qE 'https?:|<script' "$out/probe.html"
+  python3 - "$out/probe.json" "$BATS_TEST_TMPDIR/json" <<'PYTHON'
+import json, sys
+stored, printed = (json.load(open(path)) for path in sys.argv[1:])
+assert stored["models"] == printed["models"]
+model, = stored["models"]
+assert model["name"] == "layershuffle" and model["images"] == 24 and model["depth"] == 6
+assert len(model["missing"]) == 7 and len(model["orders"]) == 3
+assert model["work"]["passes"] < model["work"]["passes_one_by_one"]
+PYTHON
+}
+
+@test "probe: several models, and what it refuses" {
+  run "$STRATA" probe "$MODEL" "$MODEL" --out "$BATS_TEST_TMPDIR/report" --images 16 --orders 2 --set map_images=0 --set timing_images=0 --set pairs=false
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"probe.html"* ]]
+  refuses 2 "pair" "$STRATA" probe "$MODEL" --set pair=false
+  refuses 1 "config.json" "$STRATA" probe "$BATS_TEST_TMPDIR/nowhere"
+  refuses 2 "orders" "$STRATA" probe "$MODEL" --orders 1000000
 }

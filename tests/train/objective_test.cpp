@@ -19,8 +19,18 @@ namespace {
 constexpr int64_t kDepth = 3, kClasses = 4, kSamples = 5;
 
 Stack small_vit(const std::string& slots = "none", int64_t depth = kDepth) {
-  Stack stack = make_vit({.image_height = 4, .image_width = 4, .image_channels = 1, .patch_height = 2, .patch_width = 2, .channels = 8, .depth = depth, .heads = 2,
-                          .hidden = 12, .classes = kClasses, .init_std = 0.3, .slots = slots},
+  Stack stack = make_vit({.image_height = 4,
+                          .image_width = 4,
+                          .image_channels = 1,
+                          .patch_height = 2,
+                          .patch_width = 2,
+                          .channels = 8,
+                          .depth = depth,
+                          .heads = 2,
+                          .hidden = 12,
+                          .classes = kClasses,
+                          .init_std = 0.3,
+                          .slots = slots},
                          Random(3));
   for (auto& entry : stack.weights.entries()) entry.value = entry.value.to(at::kDouble);
   return stack;
@@ -81,8 +91,10 @@ TEST(Objective, SamplesThatSkipABlockGiveItNoGradient) {
   const auto some = losses(stack, draw, batch.pixels, batch.labels, {});
   const auto grads = torch::autograd::grad({some.total}, params.values, {}, false, false, /*allow_unused=*/true);
   for (size_t i = 0; i < params.names.size(); ++i)
-    if (params.names[i].starts_with("blocks.1.")) EXPECT_TRUE(!grads[i].defined() || !grads[i].any().item<bool>()) << params.names[i];
-  EXPECT_NEAR(some.total.item<double>(), losses(stack, {parse_route("0,2"), {}}, batch.pixels, batch.labels, {}).total.item<double>(), 1e-12);
+    if (params.names[i].starts_with("blocks.1."))
+      EXPECT_TRUE(!grads[i].defined() || !grads[i].any().item<bool>()) << params.names[i];
+  EXPECT_NEAR(some.total.item<double>(),
+              losses(stack, {parse_route("0,2"), {}}, batch.pixels, batch.labels, {}).total.item<double>(), 1e-12);
   EXPECT_THROW(losses(stack, draw, batch.pixels.slice(0, 1), batch.labels.slice(0, 1), {}), Error);
 }
 
@@ -114,10 +126,12 @@ TEST(Objective, PredictorsAreAskedForTheSlotOfTheirBlock) {
   }
   EXPECT_NEAR(losses(stack, {identity(kDepth), {}}, batch.pixels, batch.labels, {}).position.item<double>(), 0, 1e-12);
   // 1,0,2: two of three blocks are wrong by 50.
-  EXPECT_NEAR(losses(stack, {parse_route("1,0,2"), {}}, batch.pixels, batch.labels, {}).position.item<double>(), 100.0 / 3, 1e-9);
+  EXPECT_NEAR(losses(stack, {parse_route("1,0,2"), {}}, batch.pixels, batch.labels, {}).position.item<double>(),
+              100.0 / 3, 1e-9);
 }
 
-// 7: the gradient of the whole loss for one route, in every parameter, against central differences along a random direction.
+// 7: the gradient of the whole loss for one route, in every parameter, against central differences along a random
+// direction.
 TEST(Objective, GradientOfOneRoute) {
   Stack stack = small_vit("predict");
   const Parameters params = trained_parameters(stack.weights);
@@ -151,7 +165,9 @@ class Linear final : public Block {
     return {.name = "linear", .in = track, .out = track};
   }
   std::vector<ParamInfo> params() const override { return {{"a.weight", {channels_, channels_}, Init::normal(0.4)}}; }
-  Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override { return x.delta(weights.linear(x.x(), "a")); }
+  Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override {
+    return x.delta(weights.linear(x.x(), "a"));
+  }
 
  private:
   int64_t channels_;
@@ -160,7 +176,9 @@ class Linear final : public Block {
 // 9: the mean over all 6 orders is the expectation, and sampling converges to it.
 TEST(Objective, EnumerationEqualsExpectation) {
   const int64_t channels = 4;
-  Stack stack = make_stack("toy", nullptr, std::vector<BlockPtr>(3, std::make_shared<Linear>(channels)), nullptr, nullptr, Random(2));
+  Stack stack = make_stack("toy", nullptr, std::vector<BlockPtr>(3, std::make_shared<Linear>(channels)), nullptr,
+                           nullptr, Random(2));
+  stack.chain.embed_out = stack.blocks[0]->spec().in;  // fed with a stream
   for (auto& entry : stack.weights.entries()) entry.value = entry.value.to(at::kDouble);
   const Stream input("x", images().pixels.reshape({kSamples * 4, channels}), equal_rows(kSamples, 4));
   const Tensor target = at::ones({channels}, at::kDouble);
@@ -175,13 +193,16 @@ TEST(Objective, EnumerationEqualsExpectation) {
     square += loss * loss / 6;
     Tensor product = at::eye(channels, at::kDouble);
     for (const auto& step : route.steps)
-      product = at::matmul(at::eye(channels, at::kDouble) + stack.weights.at("blocks." + std::to_string(step[0].block) + ".a.weight"), product);
+      product = at::matmul(
+          at::eye(channels, at::kDouble) + stack.weights.at("blocks." + std::to_string(step[0].block) + ".a.weight"),
+          product);
     expected += loss_of(at::matmul(input.x(), product.t())) / 6;
   }
   EXPECT_NEAR(enumerated, expected, 1e-12);
   const int64_t draws = 6000;
   double sampled = 0;
-  for (int64_t step = 0; step < draws; ++step) sampled += by_route.at(hash_of(draw({.kind = "shuffle"}, 3, 1, Random(4).fork(step)).route)) / draws;
+  for (int64_t step = 0; step < draws; ++step)
+    sampled += by_route.at(hash_of(draw({.kind = "shuffle"}, 3, 1, Random(4).fork(step)).route)) / draws;
   const double sigma = std::sqrt((square - enumerated * enumerated) / draws);
   ASSERT_GT(sigma, 0);
   EXPECT_LT(std::abs(sampled - enumerated), 4 * sigma);

@@ -20,14 +20,19 @@ struct Golden {
     std::vector<Tensor> result;
     for (int i = 0; i < kParams; ++i) {
       const auto found = tensors.find(kind + std::to_string(i));
-      result.push_back(found == tensors.end() ? Tensor() : found->second.to(type, /*non_blocking=*/false, /*copy=*/true));
+      result.push_back(found == tensors.end() ? Tensor()
+                                              : found->second.to(type, /*non_blocking=*/false, /*copy=*/true));
     }
     return result;
   }
-  std::vector<Tensor> grads(int step, at::ScalarType type = at::kDouble) const { return all("grad." + std::to_string(step) + ".", type); }
+  std::vector<Tensor> grads(int step, at::ScalarType type = at::kDouble) const {
+    return all("grad." + std::to_string(step) + ".", type);
+  }
 };
 
-double distance(const Tensor& a, const Tensor& b) { return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>(); }
+double distance(const Tensor& a, const Tensor& b) {
+  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+}
 
 TEST(Adamw, FunctionEqualsPyTorch) {
   const Golden golden;
@@ -54,7 +59,8 @@ TEST(Adamw, InPlaceEqualsTheFunction) {
       SCOPED_TRACE(testing::Message() << "freeze " << freeze << ", type " << c10::toString(type));
       OptimiserConfig config = kConfig;
       config.freeze_unvisited = freeze;
-      std::vector<Tensor> exact = golden.all("start."), params = golden.all("start.", type), ema = golden.all("start.", type), exact_ema = golden.all("start.");
+      std::vector<Tensor> exact = golden.all("start."), params = golden.all("start.", type),
+                          ema = golden.all("start.", type), exact_ema = golden.all("start.");
       OptimiserState exact_state = fresh_state(exact), state = fresh_state(params);
       for (int step = 0; step < kSteps; ++step) {
         std::vector<Tensor> halved = golden.grads(step);

@@ -18,7 +18,8 @@ std::string message_of(const std::string& toml, const std::vector<std::string>& 
 }
 
 TEST(Recipe, DefaultsOverridesAndRoundTrip) {
-  const Recipe recipe = parse_recipe("[train]\nsteps = 7\n[schedule]\nkind = \"linear\"\n", "a/run.toml", {"train.batch=32", "sampler.kind=shuffle"});
+  const Recipe recipe = parse_recipe("[train]\nsteps = 7\n[schedule]\nkind = \"linear\"\n", "a/run.toml",
+                                     {"train.batch=32", "sampler.kind=shuffle"});
   EXPECT_EQ(recipe.name, "run");
   EXPECT_EQ(recipe.train.steps, 7);
   EXPECT_EQ(recipe.train.batch, 32);
@@ -33,11 +34,13 @@ TEST(Recipe, SizeComesBeforeTheDetailsWhereverItStands) {
   EXPECT_EQ(recipe.model.vit.channels, 192);
   EXPECT_EQ(recipe.model.vit.depth, 3);
   EXPECT_EQ(parse_recipe("", "run.toml", {"model.size=S/16"}).model.vit.channels, 384);
-  EXPECT_EQ(parse_recipe("[model]\nsize = \"Ti/16\"\n", "run.toml", {"model.size=S/16", "model.heads=3"}).model.vit.heads, 3);
+  EXPECT_EQ(
+      parse_recipe("[model]\nsize = \"Ti/16\"\n", "run.toml", {"model.size=S/16", "model.heads=3"}).model.vit.heads, 3);
 }
 
 TEST(Recipe, MistakesNamePlaceAndRemedy) {
-  EXPECT_NE(message_of("[train]\nstep = 7\n").find("run.toml:2:1"), std::string::npos) << message_of("[train]\nstep = 7\n");
+  EXPECT_NE(message_of("[train]\nstep = 7\n").find("run.toml:2:1"), std::string::npos)
+      << message_of("[train]\nstep = 7\n");
   EXPECT_NE(message_of("[train]\nstep = 7\n").find("steps"), std::string::npos);
   EXPECT_NE(message_of("[train]\nsteps = -1\n").find("run.toml:2"), std::string::npos);
   EXPECT_NE(message_of("[model]\nsize = \"fashio\"\n").find("fashion"), std::string::npos);

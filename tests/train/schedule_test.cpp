@@ -10,7 +10,8 @@ namespace {
 TEST(Schedule, OneCycleIsPyTorchs) {
   const Tensor golden = load_tensors("tests/golden/adamw.safetensors").at("onecycle");
   const ScheduleConfig config{.kind = ScheduleKind::onecycle, .final_fraction = 1.0 / 25 / 1e4};  // its default end
-  for (int64_t step = 0; step < 50; ++step) EXPECT_NEAR(schedule_factor(config, step, 50), golden[step].item<double>(), 1e-12) << step;
+  for (int64_t step = 0; step < 50; ++step)
+    EXPECT_NEAR(schedule_factor(config, step, 50), golden[step].item<double>(), 1e-12) << step;
 }
 
 TEST(Schedule, WarmUpThenDown) {

@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 TrainState state_at(int64_t step) {
   const double value = static_cast<double>(step);
-  TrainState state{.step = step, .seconds = 1.5 * value, .identity = {"recipe", "data", "2", "avx2"}, .names = {"a", "b"}};
+  TrainState state{
+      .step = step, .seconds = 1.5 * value, .identity = {"recipe", "data", "2", "avx2"}, .names = {"a", "b"}};
   for (const int64_t size : {3, 5}) {
     state.params.push_back(at::full({size}, value));
     state.optimiser.push_back({at::full({size}, value + 0.25), at::full({size}, value + 0.5), step + size});
@@ -98,7 +99,9 @@ TEST(TrainStateFiles, OtherRunsAreRefused) {
 
 // Every write, sync and rename of a checkpoint fails once: one sentence, and the older checkpoint stands.
 int calls_left = 0;
-bool failing() { return calls_left-- == 0; }
+bool failing() {
+  return calls_left-- == 0;
+}
 detail::FileCalls real_calls;
 
 TEST(TrainStateFiles, FullDiskLeavesTheOlderCheckpoint) {

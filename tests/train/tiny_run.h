@@ -4,9 +4,13 @@
 
 namespace strata {
 
-/// Four kinds of 8 x 8 images, one bright quarter each, under noise: a task that a tiny model learns in a hundred steps.
+/// Four kinds of 8 x 8 images, one bright quarter each, under noise: a task that a tiny model learns in a hundred
+/// steps.
 inline ImageSet bright_quarters(int64_t count, uint64_t seed) {
-  ImageSet set{at::empty({count, 1, 8, 8}, at::kByte), at::empty({count}, at::kLong), {"top left", "top right", "bottom left", "bottom right"}, "bright quarters"};
+  ImageSet set{at::empty({count, 1, 8, 8}, at::kByte),
+               at::empty({count}, at::kLong),
+               {"top left", "top right", "bottom left", "bottom right"},
+               "bright quarters"};
   Random random(seed);
   auto* pixels = set.pixels.mutable_data_ptr<uint8_t>();
   for (int64_t i = 0; i < count; ++i) {
@@ -21,7 +25,9 @@ inline ImageSet bright_quarters(int64_t count, uint64_t seed) {
   return set;
 }
 
-inline TrainData tiny_data() { return {bright_quarters(300, 1), bright_quarters(200, 2)}; }
+inline TrainData tiny_data() {
+  return {bright_quarters(300, 1), bright_quarters(200, 2)};
+}
 
 inline Recipe tiny_recipe(const std::vector<std::string>& overrides = {}) {
   return parse_recipe(R"(

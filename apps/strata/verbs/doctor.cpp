@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <torch/version.h>
@@ -32,7 +33,7 @@ TorchFacts torch_facts(const Common&) {
   facts.parallel =
       fmt::format("{} threads, {} between operators", at::get_num_threads(), at::get_num_interop_threads());
   facts.cuda_built = at::hasCUDA() || at::globalContext().hasCUDA();
-  facts.cuda_devices = facts.cuda_built ? static_cast<int>(at::globalContext().device_count(at::kCUDA)) : 0;
+  facts.cuda_devices = facts.cuda_built ? at::detail::getCUDAHooks().deviceCount() : 0;
   try {
     const ImageSet set = load_images("fashion-mnist", "test", 1);
     facts.data = set.name;

@@ -1,5 +1,6 @@
 // What the command finds when it opens this module: the verbs, each with LibTorch set up first and its errors
 // translated.
+#include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
 #include <new>
@@ -36,6 +37,7 @@ const TensorVerbs kVerbs{
     .train = guarded<&train, void, Train>,
     .eval = guarded<&eval, void, Eval>,
     .run = guarded<&run, void, Run>,
+    .probe = guarded<&probe, void, Probe>,
     .bench = guarded<&bench, void, Bench>,
     .torch_facts = guarded<&torch_facts, TorchFacts>,
     .gelu_milliseconds = guarded<&gelu_milliseconds, double>,

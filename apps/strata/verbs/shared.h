@@ -17,6 +17,7 @@ namespace strata::cli {
 void train(const Common& common, const Train& options);
 void eval(const Common& common, const Eval& options);
 void run(const Common& common, const Run& options);
+void probe(const Common& common, const Probe& options);
 void bench(const Common& common, const Bench& options);
 TorchFacts torch_facts(const Common& common);
 double gelu_milliseconds(const Common& common);

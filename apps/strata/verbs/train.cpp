@@ -25,7 +25,7 @@ nlohmann::ordered_json json_of(const SeedResult& each) {
   return {{"seed", each.seed},
           {"accuracy", r.sequential.accuracy},
           {"test_loss", r.sequential.loss},
-          {"random_orders", json_of(r.arbitrary)},
+          {"random_orders", cli::json_of(r.arbitrary)},
           {"train_loss", r.loss},
           {"steps", r.steps},
           {"seconds", r.seconds},

@@ -1,0 +1,91 @@
+#include "strata/eval/probe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "apps/strata/verbs/shared.h"
+#include "strata/base/config.h"
+#include "strata/base/progress.h"
+#include "strata/eval/probe_json.h"
+#include "strata/eval/probe_page.h"
+
+namespace strata::cli {
+namespace {
+
+std::filesystem::path without_trailing_slash(const std::string& folder) {
+  const auto path = std::filesystem::path(folder).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+// The recipe a model was trained by, else its folder's name.
+std::string name_of(const Model& model, const std::string& folder) {
+  if (!model.notes.recipe.empty()) return model.notes.recipe;
+  const auto path = without_trailing_slash(folder);
+  return path.filename() == "model" && path.has_parent_path() ? path.parent_path().filename().string()
+                                                              : path.filename().string();
+}
+
+// Names that differ: with the seed where recipes repeat, with the folder where that is not enough.
+std::vector<std::string> names_of(const std::vector<Model>& models, const std::vector<std::string>& folders) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < models.size(); ++i) names.push_back(name_of(models[i], folders[i]));
+  const auto tell_apart = [&](auto&& longer) {
+    const std::vector<std::string> before = names;
+    for (size_t i = 0; i < names.size(); ++i)
+      if (std::count(before.begin(), before.end(), before[i]) > 1) names[i] = longer(i);
+  };
+  tell_apart([&](size_t i) { return fmt::format("{}, seed {}", names[i], models[i].notes.seed); });
+  tell_apart([&](size_t i) { return folders[i]; });
+  tell_apart([&](size_t i) { return fmt::format("{} ({})", folders[i], i + 1); });
+  return names;
+}
+
+std::string origin_of(const Model& model, const std::string& folder) {
+  if (model.notes.recipe.empty()) return folder;
+  return fmt::format("{}: recipe {}, {} steps, seed {}", folder, model.notes.recipe, model.notes.steps,
+                     model.notes.seed);
+}
+
+std::string output_of(const Probe& options) {
+  if (!options.output.empty()) return options.output;
+  return options.models.size() > 1 ? "runs/probe"
+                                   : (without_trailing_slash(options.models[0]).parent_path() / "probe").string();
+}
+
+}  // namespace
+
+void probe(const Common& common, const Probe& options) {
+  ProbeConfig config{
+      .images = options.images, .orders = options.orders, .exhaustive = options.all_orders, .seed = options.seed};
+  for (const auto& change : options.set) override_config(config, change);
+  std::vector<Model> models;
+  for (const auto& folder : options.models) models.push_back(open_model(folder));
+  // Mistakes show before anything is scored.
+  for (const Model& model : models) plan_probe(model.stack().depth(), config);
+  const ImageSet set = load_images(options.data, "test", config.images);
+  const auto names = names_of(models, options.models);
+
+  std::vector<ElasticityReport> reports;
+  for (size_t i = 0; i < models.size(); ++i) {
+    Progress progress("probing " + names[i], set.size(), 0, common.quiet);
+    reports.push_back(strata::probe(names[i], models[i].stack(), set, images_of(models[i]), config,
+                                    [&](int64_t done, int64_t) { progress.update(done, "images"); }));
+    reports.back().origin = origin_of(models[i], options.models[i]);
+  }
+  std::string command = "strata probe";
+  for (const auto& folder : options.models) command += " " + folder;
+  const std::string page =
+      write_probe(output_of(options), reports, {{"command", command}, {"settings", print_json(config_node(config))}});
+  if (common.json) {
+    nlohmann::ordered_json json = probe_json(reports);
+    json["page"] = page;
+    std::cout << pretty_json(json);
+  } else {
+    std::cout << probe_text(reports, report::this_terminal()) << "\npage: " << page << "\n";
+  }
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "strata/eval/probe.h"
+#include "strata/report/page.h"
+
+namespace strata {
+
+/// A drawing of the elasticity report, and what to call it as a file ("order").
+struct ProbeFigure {
+  std::string file;
+  report::Figure figure;
+};
+
+/// Drawings that show all models together.
+ProbeFigure figure_comparison(const std::vector<ElasticityReport>& reports);
+ProbeFigure figure_missing(const std::vector<ElasticityReport>& reports, bool any_order);
+ProbeFigure figure_order(const std::vector<ElasticityReport>& reports);
+ProbeFigure figure_windows(const std::vector<ElasticityReport>& reports);  // only where some window was measured
+ProbeFigure figure_without(const std::vector<ElasticityReport>& reports);
+ProbeFigure figure_exits(const std::vector<ElasticityReport>& reports);  // only where exits were measured
+
+/// Drawings of one model; `number` tells their files apart, and is 0 when there is only one model.
+ProbeFigure figure_pairs(const ElasticityReport& report, int number);
+ProbeFigure figure_map(const ElasticityReport& report, bool by_slot, int number);
+
+}  // namespace strata
