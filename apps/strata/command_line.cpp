@@ -6,6 +6,7 @@
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
+#include "strata/base/version.h"
 
 namespace strata::cli {
 namespace {
@@ -80,7 +81,7 @@ void describe(CLI::App& app, Options& o) {
   app.footer(kFooter);
   app.require_subcommand(1);
   app.set_help_flag("-h,--help", "print this help");
-  app.set_version_flag("--version", "strata " STRATA_VERSION, "print the version");
+  app.set_version_flag("--version", std::string("strata ") + version(), "print the version");
   app.get_formatter()->column_width(26);
   app.get_formatter()->label("REQUIRED", "");
   app.get_formatter()->label("SUBCOMMAND", "VERB ...");

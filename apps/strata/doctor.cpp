@@ -14,6 +14,7 @@
 #include "strata/base/error.h"
 #include "strata/base/process.h"
 #include "strata/base/progress.h"
+#include "strata/base/version.h"
 #include "strata/kernels/isa.h"
 
 namespace strata::cli {
@@ -132,7 +133,7 @@ double gelu_with(const std::string& allocator, const Common& common) {
 
 void doctor(const Common& common, const Doctor& options, const Startup& startup) {
   Report report;
-  report.found("strata", STRATA_VERSION, STRATA_BUILD);
+  report.found("strata", version(), STRATA_BUILD);
   report.found("threads", std::to_string(common.threads), startup.threads_reason);
   report.found("allocator", startup.allocator.starts_with("left") ? "system's" : "tuned", startup.allocator);
   look_at_processor(report);

@@ -19,6 +19,7 @@
 #include "strata/base/process.h"
 #include "strata/base/progress.h"
 #include "strata/base/threads.h"
+#include "strata/base/version.h"
 #include "strata/data/loader.h"
 #include "strata/formats/event_file.h"
 #include "strata/kernels/isa.h"
@@ -373,6 +374,7 @@ TrainResult Run::measure() {
   final.pixel_std = {recipe_.data.images.std};
   final.notes.trained_routes = {print_toml(config_node(recipe_.sampler))};
   final.notes.recipe = recipe_.name;
+  final.notes.strata_version = version();
   final.notes.steps = recipe_.train.steps;
   final.notes.seed = recipe_.train.seed;
   save_model(folder_.model(), final);
