@@ -150,7 +150,7 @@ void describe(CLI::App& app, Options& o) {
       add("probe", "The elasticity report: missing blocks, other orders, exits, pairs side by side; one page");
   probe->add_option("MODEL", o.probe.models, "one or several checkpoints, compared on one page")
       ->required()
-      ->type_name("FOLDER ...");
+      ->type_name("FOLDER");
   probe
       ->add_option("--out", o.probe.output,
                    "folder for the page, its pictures and numbers; as a rule probe beside the model, or runs/probe for "

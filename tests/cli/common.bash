@@ -1,5 +1,5 @@
 # Loaded by every .bats file here. STRATA names the command under test; CTest sets it.
-# shellcheck shell=bash disable=SC2154  # status, output, lines come from bats
+# shellcheck shell=bash disable=SC2154,SC2034  # bats sets status, output and lines; the .bats files read CHECKOUT
 
 STRATA=${STRATA:-build/release/strata}
 CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
