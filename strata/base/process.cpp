@@ -1,7 +1,6 @@
 #include "strata/base/process.h"
 
 #include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -64,6 +63,18 @@ int64_t cgroup_memory_left() {
   return least;
 }
 
+// Bytes of the first core's data cache of a level, as the kernel tells; virtual machines give glibc's sysconf wrong sizes.
+int64_t cache_bytes(int64_t level) {
+  for (int index = 0;; ++index) {
+    const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
+    const int64_t here = number_in(folder + "/level", 0);
+    if (here == 0) return 0;
+    std::string type;
+    std::ifstream(folder + "/type") >> type;
+    if (here == level && type != "Instruction") return number_in(folder + "/size", 0) * 1024;
+  }
+}
+
 CpuFeatures read_cpu_features() {
   CpuFeatures cpu;
   __builtin_cpu_init();
@@ -92,9 +103,9 @@ CpuFeatures read_cpu_features() {
       if (flag == "amx_bf16") cpu.amx_bf16 = true;
     }
   }
-  cpu.l1d_bytes = std::max(0L, ::sysconf(_SC_LEVEL1_DCACHE_SIZE));
-  cpu.l2_bytes = std::max(0L, ::sysconf(_SC_LEVEL2_CACHE_SIZE));
-  cpu.l3_bytes = std::max(0L, ::sysconf(_SC_LEVEL3_CACHE_SIZE));
+  cpu.l1d_bytes = cache_bytes(1);
+  cpu.l2_bytes = cache_bytes(2);
+  cpu.l3_bytes = cache_bytes(3);
   return cpu;
 }
 
