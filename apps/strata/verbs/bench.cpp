@@ -216,6 +216,7 @@ void print(const Comparison& comparison) {
   }
   print_table({"", "#median", "#least to most", "#as long"}, rows);
   for (const auto& note : comparison.notes) std::cout << "  " << note << "\n";
+  std::cout << std::endl;
 }
 
 }  // namespace
@@ -225,10 +226,14 @@ void bench(const Common& common, const Bench& options) {
     return options.what.empty() || std::find(options.what.begin(), options.what.end(), name) != options.what.end();
   };
   std::vector<Comparison> all;
-  if (wanted("gelu")) all.push_back(bench_gelu(common, options));
+  const auto done = [&](Comparison comparison) {
+    if (!common.json) print(comparison);
+    all.push_back(std::move(comparison));
+  };
+  if (wanted("gelu")) done(bench_gelu(common, options));
   if (wanted("trie"))
-    for (auto& each : bench_tries(options)) all.push_back(std::move(each));
-  if (wanted("train")) all.push_back(bench_train(common, options));
+    for (auto& each : bench_tries(options)) done(std::move(each));
+  if (wanted("train")) done(bench_train(common, options));
   if (common.json) {
     auto json = nlohmann::ordered_json::array();
     for (const auto& each : all) {
@@ -241,9 +246,7 @@ void bench(const Common& common, const Bench& options) {
       json.push_back(entry);
     }
     print_json(json);
-    return;
   }
-  for (const auto& each : all) print(each);
 }
 
 }  // namespace strata::cli
