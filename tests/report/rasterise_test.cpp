@@ -11,6 +11,14 @@
 #include "tests/report/xml_check.h"
 #include "tests/temporary_folder.h"
 
+// Font look-up caches live until the process ends, and the leak checker of an AddressSanitizer build would count them
+// against us.
+extern "C" const char*
+__lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libfontconfig\n";
+}  // NOLINT
+
 namespace strata::report {
 namespace {
 
