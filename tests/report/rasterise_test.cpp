@@ -13,11 +13,10 @@
 
 // Font look-up caches live until the process ends, and the leak checker of an AddressSanitizer build would count them
 // against us.
-extern "C" const char*
-__lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:libfontconfig\n";
-}  // NOLINT
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace strata::report {
 namespace {
