@@ -11,6 +11,13 @@
 #include "tests/report/xml_check.h"
 #include "tests/temporary_folder.h"
 
+// Font look-up caches live until the process ends, and the leak checker of an AddressSanitizer build would count them
+// against us.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
+
 namespace strata::report {
 namespace {
 
