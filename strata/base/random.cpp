@@ -27,8 +27,8 @@ Random Random::fork(uint64_t purpose) const {
 uint32_t Random::next32() {
   const uint64_t counter = position_ / 4;
   if (counter != filled_) {
-    words_ = philox({static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), static_cast<uint32_t>(block_),
-                     static_cast<uint32_t>(block_ >> 32)},
+    words_ = philox({static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32),
+                     static_cast<uint32_t>(block_), static_cast<uint32_t>(block_ >> 32)},
                     {static_cast<uint32_t>(key_), static_cast<uint32_t>(key_ >> 32)});
     filled_ = counter;
   }
@@ -40,7 +40,9 @@ uint64_t Random::next64() {
   return low | (uint64_t{next32()} << 32);
 }
 
-double Random::uniform() { return static_cast<double>(next64() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next64() >> 11) * 0x1.0p-53;
+}
 
 uint64_t Random::below(uint64_t bound) {
   // Multiply-shift with rejection of the short first interval.

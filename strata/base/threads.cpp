@@ -89,7 +89,8 @@ void run_region(void* data) {
   const int64_t team = omp_get_num_threads();  // may be smaller than asked for
   for (int64_t range = omp_get_thread_num(); range < region.ranges; range += team) {
     try {
-      region.call(region.context, region.count * range / region.ranges, region.count * (range + 1) / region.ranges, static_cast<int>(range));
+      region.call(region.context, region.count * range / region.ranges, region.count * (range + 1) / region.ranges,
+                  static_cast<int>(range));
     } catch (...) {
       region.errors[range] = std::current_exception();
     }
@@ -101,7 +102,8 @@ void run_region(void* data) {
 ThreadChoice choose_threads(int requested) {
   if (requested > 0) return {requested, "asked for with --threads"};
   for (const char* name : {"STRATA_NUM_THREADS", "OMP_NUM_THREADS"})
-    if (const char* text = std::getenv(name); text && *text) return {positive_integer(name, text), std::string(name) + "=" + text};
+    if (const char* text = std::getenv(name); text && *text)
+      return {positive_integer(name, text), std::string(name) + "=" + text};
   const int cores = affinity_cores();
   const double quota = cgroup_quota();
   std::ostringstream reason;
@@ -114,12 +116,17 @@ ThreadChoice choose_threads(int requested) {
   return {std::clamp(static_cast<int>(std::floor(quota + 1e-9)), 1, cores), reason.str()};
 }
 
-void set_threads(int count) { active_threads = std::max(1, count); }
-int threads() { return active_threads; }
+void set_threads(int count) {
+  active_threads = std::max(1, count);
+}
+int threads() {
+  return active_threads;
+}
 
 void detail::parallel_ranges(int64_t count, int64_t grain, void (*call)(void*, int64_t, int64_t, int), void* context) {
   if (count <= 0) return;
-  const int64_t ranges = std::min<int64_t>(active_threads, (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
+  const int64_t ranges =
+      std::min<int64_t>(active_threads, (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
   if (ranges <= 1 || omp_in_parallel()) {
     call(context, 0, count, 0);
     return;

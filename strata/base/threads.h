@@ -29,7 +29,10 @@ void parallel_ranges(int64_t count, int64_t grain, void (*call)(void*, int64_t, 
 template <class Fn>
 void parallel_for(int64_t count, int64_t grain, Fn&& fn) {
   detail::parallel_ranges(
-      count, grain, [](void* context, int64_t begin, int64_t end, int thread) { (*static_cast<std::remove_reference_t<Fn>*>(context))(begin, end, thread); },
+      count, grain,
+      [](void* context, int64_t begin, int64_t end, int thread) {
+        (*static_cast<std::remove_reference_t<Fn>*>(context))(begin, end, thread);
+      },
       const_cast<void*>(static_cast<const void*>(&fn)));
 }
 

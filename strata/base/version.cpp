@@ -2,6 +2,8 @@
 
 namespace strata {
 
-const char* version() { return STRATA_VERSION; }
+const char* version() {
+  return STRATA_VERSION;
+}
 
 }  // namespace strata

@@ -16,11 +16,12 @@ struct RouteBounds {
 /// Reads a route written in the grammar
 ///   route  := "none" | step ("," step)*          none: head(embed(x))
 ///   step   := span | group
-///   span   := [source ":"] index ["-" index] ["." part] [limits] ["x" times]     the whole span is repeated: 0-2x2 is
-///   0,1,2,0,1,2 group  := call ("+" call)+                                                   side by side call   :=
-///   [source ":"] index ["." part] [limits] limits := "[" limit (";" limit)* "]"         limit :=
-///   ("heads"|"neurons"|"inputs") "=" (set | percent "@" selector) set    := member ("," member)*               member
-///   := index | index "-" index
+///   span   := [source ":"] index ["-" index] ["." part] [limits] ["x" times]     repeats the whole span: 0-2x2 is 0,1,2,0,1,2
+///   group  := call ("+" call)+                                                   side by side
+///   call   := [source ":"] index ["." part] [limits]
+///   limits := "[" limit (";" limit)* "]"
+///   limit  := ("heads"|"neurons"|"inputs") "=" (set | percent "@" selector)
+///   set    := member ("," member)*               member := index | index "-" index
 /// Names start with a letter or underscore and go on with letters, digits and underscores; in "4.ffnx2" the x2 repeats,
 /// so no part's name may end in x and digits. Spaces around a step are ignored. The first index of a range must not
 /// exceed the second. Throws Error with the position (from 1), what was expected and what was found. Work and memory

@@ -20,7 +20,8 @@ TEST(Transformer, OneBlockHasThePublishedNumberOfParameters) {
 
 TEST(Transformer, PartsAreNamedInTheOrderTheyRun) {
   EXPECT_EQ(transformer_block({})->spec().parts, (std::vector<std::string>{"mixer", "ffn"}));
-  EXPECT_EQ(transformer_block({.memory = "encoder"})->spec().parts, (std::vector<std::string>{"mixer", "cross", "ffn"}));
+  EXPECT_EQ(transformer_block({.memory = "encoder"})->spec().parts,
+            (std::vector<std::string>{"mixer", "cross", "ffn"}));
 }
 
 TEST(Transformer, SizesThatDoNotFitAreRefused) {
