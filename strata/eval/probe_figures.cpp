@@ -13,7 +13,7 @@ namespace {
 
 using Reports = std::vector<ElasticityReport>;
 
-const report::Axis kAccuracy{.label = "accuracy", .unit = "%"};
+const report::Axis kAccuracy{.label = "accuracy", .unit = "%", .low = 0, .high = 100};
 
 // "95 %"
 std::string level(const Reports& reports) {
@@ -48,8 +48,9 @@ void add_extremes(report::Plot& plot, const std::vector<std::pair<double, const 
   plot.lines.push_back(std::move(worst));
 }
 
-std::string numbered(const std::string& file, int number) {
-  return number > 0 ? fmt::format("{}-{}", file, number) : file;
+// The drawings of one of several models are told apart by its number.
+std::string numbered(const std::string& file, const Reports& reports, size_t index) {
+  return reports.size() > 1 ? fmt::format("{}-{}", file, index + 1) : file;
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ ProbeFigure figure_comparison(const Reports& reports) {
                     .subtitle = fmt::format("Whiskers: {} interval over images (trained order), standard deviation "
                                             "over orders (any order)",
                                             level(reports)),
-                    .y = {.label = "accuracy", .unit = "%", .low = 0, .high = 100},
+                    .y = kAccuracy,
                     .bars = {{.name = "trained order"}, {.name = "any order"}},
                     .references = guessing(reports)};
   const auto add = [](report::Bars& bars, double value, double low, double high) {
@@ -151,8 +152,7 @@ ProbeFigure figure_windows(const Reports& reports) {
   }
   return {
       "windows",
-      {plot, "How much freedom of order is bought at which price: 1 is the trained order, the last point any order.",
-       true}};
+      {plot, "How much freedom of order is bought at which price: 1 is the trained order, the last point any order."}};
 }
 
 ProbeFigure figure_without(const Reports& reports) {
@@ -161,7 +161,7 @@ ProbeFigure figure_without(const Reports& reports) {
   if (reports.size() == 1) {
     const ElasticityReport& report = reports[0];
     plot.subtitle = fmt::format("Accuracy without this block; whiskers: {} interval over images", level(reports));
-    plot.y = {.label = "accuracy", .unit = "%", .low = 0, .high = 100};
+    plot.y = kAccuracy;
     plot.bars = {{.name = report.name}};
     for (size_t block = 0; block < report.without.size(); ++block) {
       const auto& without = report.without[block];
@@ -187,9 +187,11 @@ ProbeFigure figure_without(const Reports& reports) {
     plot.heat = std::move(heat);
   }
   const Interval& images = reports.front().in_order.images;
-  result.figure = {plot, fmt::format("Which blocks matter. The choice of images alone moves an accuracy by about ±{} "
-                                     "points ({} interval); differences well below that are noise.",
-                                     report::format_fixed(50 * (images.high - images.low), 1), level(reports))};
+  result.figure = {plot,
+                   fmt::format("Which blocks matter. The choice of images alone moves an accuracy by about ±{} "
+                               "points ({} interval); differences well below that are noise.",
+                               report::format_fixed(50 * (images.high - images.low), 1), level(reports)),
+                   true};
   return result;
 }
 
@@ -213,22 +215,32 @@ ProbeFigure figure_exits(const Reports& reports) {
           {plot, "The final norm and head, which were trained at the full depth, read the stream early.", true}};
 }
 
-ProbeFigure figure_pairs(const ElasticityReport& report, int number) {
+ProbeFigure figure_pairs(const Reports& reports, size_t index) {
+  const ElasticityReport& report = reports[index];
   report::Plot plot{.title = fmt::format("{}: two blocks side by side", report.name),
                     .subtitle = "Change in accuracy when the column's block leaves its slot and runs beside the row's",
                     .x = {.label = "block that moves"},
                     .y = {.label = "block that stays"}};
-  report::HeatMap heat{.label = "change", .unit = "points", .centre = 0};
+  report::HeatMap heat{.label = "change", .unit = "points", .low = 0, .high = 0, .centre = 0};
+  // One scale of colours for all models.
+  for (const auto& each : reports)
+    for (const double accuracy : each.pairs) {
+      if (std::isnan(accuracy)) continue;
+      const double change = 100 * (accuracy - each.in_order.accuracy);
+      heat.low = std::min(*heat.low, change);
+      heat.high = std::max(*heat.high, change);
+    }
   for (int64_t block = 0; block < report.depth; ++block) {
     heat.rows.push_back(std::to_string(block));
     heat.columns.push_back(std::to_string(block));
   }
   for (const double accuracy : report.pairs) heat.values.push_back(100 * (accuracy - report.in_order.accuracy));
   plot.heat = std::move(heat);
-  return {numbered("pairs", number), {plot, "", true}};
+  return {numbered("pairs", reports, index), {plot, "", true}};
 }
 
-ProbeFigure figure_map(const ElasticityReport& report, bool by_slot, int number) {
+ProbeFigure figure_map(const Reports& reports, size_t index, bool by_slot) {
+  const ElasticityReport& report = reports[index];
   const BlockMap& map = *report.map;
   report::Plot plot{.title = fmt::format("{}: {}", report.name, by_slot ? "coloured by slot" : "coloured by block"),
                     .subtitle = by_slot ? "Where in the order the block ran" : "Which block it was",
@@ -243,7 +255,7 @@ ProbeFigure figure_map(const ElasticityReport& report, bool by_slot, int number)
     plot.scatters[series[i]].y.push_back(map.y[i]);
   }
   const double share = by_slot ? map.share_slot : map.share_block;
-  return {numbered(by_slot ? "map-by-slot" : "map-by-block", number),
+  return {numbered(by_slot ? "map-by-slot" : "map-by-block", reports, index),
           {plot,
            fmt::format("Knowing the {} explains {} of the variance of the outputs' directions.",
                        by_slot ? "slot" : "block", percent(share, 0)),

@@ -22,8 +22,8 @@ ProbeFigure figure_windows(const std::vector<ElasticityReport>& reports);  // on
 ProbeFigure figure_without(const std::vector<ElasticityReport>& reports);
 ProbeFigure figure_exits(const std::vector<ElasticityReport>& reports);  // only where exits were measured
 
-/// Drawings of one model; `number` tells their files apart, and is 0 when there is only one model.
-ProbeFigure figure_pairs(const ElasticityReport& report, int number);
-ProbeFigure figure_map(const ElasticityReport& report, bool by_slot, int number);
+/// Drawings of one of the models.
+ProbeFigure figure_pairs(const std::vector<ElasticityReport>& reports, size_t index);
+ProbeFigure figure_map(const std::vector<ElasticityReport>& reports, size_t index, bool by_slot);
 
 }  // namespace strata

@@ -23,6 +23,10 @@ std::string share(double value) {
   return report::format_fixed(100 * value, 1);
 }
 
+std::string whole(double value) {
+  return report::format_fixed(100 * value, 0);
+}
+
 std::string interval(double low, double high) {
   return std::isnan(low) ? "" : fmt::format("{}–{}", share(low), share(high));
 }
@@ -75,11 +79,11 @@ std::vector<report::Fact> facts(const Reports& reports) {
 }
 
 report::Table summary(const Reports& reports) {
-  report::Table table{
-      .caption = fmt::format("Accuracy in % on {} images of {}. Any order: mean ± standard deviation over orders. The "
-                             "best of each column in bold, whether or not the others differ measurably.",
-                             reports.front().images, reports.front().data),
-      .columns = {{"model"}, {"blocks", true}, {"trained order", true}, {"any order", true}, {"worst order", true}}};
+  report::Table table{.caption = fmt::format(
+                          "Accuracy in % on {} images of {}, mean over routes; in any order ± standard deviation over "
+                          "orders. The best of each column in bold, whether or not the others differ measurably.",
+                          reports.front().images, reports.front().data),
+                      .columns = {{"model"}, {"trained order", true}, {"any order", true}, {"worst order", true}}};
   const auto& windows = reports.front().windows;
   for (const auto& window : windows) table.columns.push_back({fmt::format("windows of {}", window.blocks), true});
   table.columns.push_back({"one missing", true});
@@ -87,28 +91,26 @@ report::Table summary(const Reports& reports) {
   table.columns.push_back({"half missing, any order", true});
   std::vector<std::vector<double>> values(table.columns.size());
   for (const auto& report : reports) {
-    std::vector<report::Cell> row{report.name, std::to_string(report.depth)};
+    std::vector<report::Cell> row{report.name};
     const auto add = [&](double value, const std::string& text) {
       values[row.size()].push_back(value);
       row.emplace_back(text);
     };
-    const auto add_spread = [&](const Spread& spread) {
-      add(spread.mean, report::format_measured(100 * spread.mean, 100 * spread.sd));
-    };
-    add(report.in_order.accuracy, share(report.in_order.accuracy));
-    add_spread(report.any_order);
-    add(report.any_order.least, share(report.any_order.least));
+    const auto add_share = [&](double value) { add(value, share(value)); };
+    add_share(report.in_order.accuracy);
+    add(report.any_order.mean, report::format_measured(100 * report.any_order.mean, 100 * report.any_order.sd));
+    add_share(report.any_order.least);
     for (const auto& window : windows) {
       const auto same = std::find_if(report.windows.begin(), report.windows.end(),
                                      [&](const auto& own) { return own.blocks == window.blocks; });
-      same != report.windows.end() ? add_spread(same->accuracy) : add(NAN, "–");
+      add_share(same != report.windows.end() ? same->accuracy.mean : NAN);
     }
-    add_spread(report.missing[std::min<int64_t>(1, report.depth)].in_order);
-    add_spread(report.missing[report.depth / 2].in_order);
-    add_spread(report.missing[report.depth / 2].any_order);
+    add_share(report.missing[std::min<int64_t>(1, report.depth)].in_order.mean);
+    add_share(report.missing[report.depth / 2].in_order.mean);
+    add_share(report.missing[report.depth / 2].any_order.mean);
     table.rows.push_back(std::move(row));
   }
-  for (size_t column = 2; column < table.columns.size(); ++column)
+  for (size_t column = 1; column < table.columns.size(); ++column)
     if (std::none_of(values[column].begin(), values[column].end(), [](double value) { return std::isnan(value); }))
       mark_best(table, column, values[column]);
   return table;
@@ -129,7 +131,7 @@ report::Table missing_table(const Reports& reports, bool any_order) {
     for (const auto& missing : report.missing) {
       const Spread& spread = any_order ? missing.any_order : missing.in_order;
       row.emplace_back(spread.routes > 1
-                           ? fmt::format("{} ({})", share(spread.mean), interval(spread.least, spread.most))
+                           ? fmt::format("{} ({}–{})", share(spread.mean), whole(spread.least), whole(spread.most))
                            : share(spread.mean));
     }
     table.rows.push_back(std::move(row));
@@ -187,11 +189,10 @@ struct Drawings {
     if (any([](const auto& report) { return !report.windows.empty(); })) windows.push_back(figure_windows(reports));
     if (any([](const auto& report) { return !report.exits.empty(); })) exits.push_back(figure_exits(reports));
     for (size_t i = 0; i < reports.size(); ++i) {
-      const int number = reports.size() > 1 ? static_cast<int>(i) + 1 : 0;
-      if (reports[i].pairs.size() > 1) pairs.push_back(figure_pairs(reports[i], number));
+      if (reports[i].pairs.size() > 1) pairs.push_back(figure_pairs(reports, i));
       if (!reports[i].map) continue;
-      maps.push_back(figure_map(reports[i], false, number));
-      maps.push_back(figure_map(reports[i], true, number));
+      maps.push_back(figure_map(reports, i, false));
+      maps.push_back(figure_map(reports, i, true));
     }
   }
 
@@ -215,24 +216,21 @@ std::vector<report::Section> sections(const Reports& reports, const Drawings& dr
   const ElasticityReport& first = reports.front();
   const std::string level = percent(first.confidence, 0);
   std::vector<report::Section> sections;
-  report::Section summary_section{"Summary", {summary(reports), drawings.comparison.figure}};
-  sections.push_back(std::move(summary_section));
+  sections.push_back({"Summary", {summary(reports), drawings.comparison.figure}});
 
   report::Section order{"Another order", {drawings.order.figure}};
   add_text(order, how_orders_were_drawn(first));
   append(order, drawings.windows);
   sections.push_back(std::move(order));
 
-  report::Section missing{"Missing blocks",
-                          {drawings.missing_in_order.figure, drawings.missing_any_order.figure,
-                           missing_table(reports, false), missing_table(reports, true), drawings.without.figure}};
-  sections.push_back(std::move(missing));
+  sections.push_back({"Missing blocks",
+                      {drawings.missing_in_order.figure, drawings.missing_any_order.figure,
+                       missing_table(reports, false), missing_table(reports, true)}});
 
-  if (!drawings.exits.empty()) {
-    report::Section exits{"Early exits", {}};
-    append(exits, drawings.exits);
-    sections.push_back(std::move(exits));
-  }
+  report::Section single{drawings.exits.empty() ? "Single blocks" : "Single blocks and exits",
+                         {drawings.without.figure}};
+  append(single, drawings.exits);
+  sections.push_back(std::move(single));
   if (!drawings.pairs.empty()) {
     report::Section pairs{"Pairs side by side", {}};
     add_text(

@@ -124,11 +124,21 @@ class Planner {
     const int64_t most = inversions.most(), steps = std::min(config_.distances - 1, most);
     for (int64_t i = 0; i <= steps; ++i) {
       const int64_t inverted = steps > 0 ? (most * i + steps / 2) / steps : 0;
+      RouteGroup orders =
+          group(inversions.orders(inverted), config_.per_distance, random_.fork(kDistances).fork(inverted),
+                [&](const Random& random) { return inversions.draw(inverted, random); });
+      // Random orders of this distance are as likely as any other of it, and are scored anyway.
+      for (const int32_t route : plan_.orders.routes)
+        if (inversions_of(route, most) == inverted &&
+            std::find(orders.routes.begin(), orders.routes.end(), route) == orders.routes.end())
+          orders.routes.push_back(route);
       plan_.distances.push_back(
-          {most > 0 ? static_cast<double>(inverted) / static_cast<double>(most) : 0,
-           group(inversions.orders(inverted), config_.per_distance, random_.fork(kDistances).fork(inverted),
-                 [&](const Random& random) { return inversions.draw(inverted, random); })});
+          {most > 0 ? static_cast<double>(inverted) / static_cast<double>(most) : 0, std::move(orders)});
     }
+  }
+
+  int64_t inversions_of(int32_t route, int64_t most) const {
+    return std::llround(kendall_tau_distance(plan_.routes[route]) * static_cast<double>(most));
   }
 
   void add_missing() {

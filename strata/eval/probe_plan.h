@@ -13,8 +13,8 @@ struct ProbeConfig {
   int64_t batch = 250;       // images scored together
   int64_t orders = 32;       // random orders of all blocks
   bool exhaustive = false;   // all orders instead, for up to 6 blocks
-  int64_t distances = 12;    // Kendall distances at which orders are drawn, from the trained order to its reverse
-  int64_t per_distance = 6;  // orders drawn at each of them
+  int64_t distances = 16;    // Kendall distances at which orders are drawn, from the trained order to its reverse
+  int64_t per_distance = 4;  // orders drawn at each of them, beside the random ones that happen to have it
   int64_t subsets = 16;      // choices drawn for each number of missing blocks
   bool exits = true;
   bool pairs = true;

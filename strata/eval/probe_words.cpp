@@ -65,8 +65,9 @@ std::string compare_orders(const std::vector<const ElasticityReport*>& able) {
   const auto [least, most] = std::minmax_element(able.begin(), able.end(), by_loss);
   const double noise = std::hypot((*least)->noise(), (*most)->noise());
   if (lost(**most) - lost(**least) <= noise)
-    return fmt::format("Another order costs all {} models about the same, between {} and {}: no measurable difference.",
-                       able.size(), points(lost(**least)), points(lost(**most)));
+    return fmt::format("Another order costs {} models about the same, between {} and {}: no measurable difference.",
+                       able.size() == 2 ? "both" : fmt::format("all {}", able.size()),
+                       report::format_fixed(100 * lost(**least), 1), points(lost(**most)));
   const std::string kept =
       order_effect(**least) == OrderEffect::none
           ? fmt::format("keeps its {} ({} in any order, no measurable difference)",
@@ -94,7 +95,7 @@ std::string compare_halves(const std::vector<const ElasticityReport*>& able) {
 }  // namespace
 
 std::string percent(double share, int decimals) {
-  return report::format_fixed(100 * share, decimals) + " %";
+  return report::format_fixed(100 * share, decimals) + "\u00a0%";  // no line break in between
 }
 
 OrderEffect order_effect(const ElasticityReport& report) {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -101,7 +102,12 @@ TEST(ProbePlan, HasTheRoutesOfEveryKind) {
   for (size_t i = 0; i < plan.distances.size(); ++i) {
     const auto& at = plan.distances[i];
     EXPECT_DOUBLE_EQ(at.distance, static_cast<double>(i) / 6);
-    EXPECT_EQ(at.orders.routes.size(), expected[i]);
+    EXPECT_GE(at.orders.routes.size(), expected[i]);
+    EXPECT_LE(static_cast<double>(at.orders.routes.size()), at.orders.population);
+    EXPECT_EQ(std::set<int32_t>(at.orders.routes.begin(), at.orders.routes.end()).size(), at.orders.routes.size());
+    for (const int32_t route : plan.orders.routes)  // a random order serves its distance too
+      EXPECT_EQ(kendall_tau_distance(plan.routes[route]) == at.distance,
+                std::count(at.orders.routes.begin(), at.orders.routes.end(), route) == 1);
     for (const int32_t route : at.orders.routes)
       EXPECT_DOUBLE_EQ(kendall_tau_distance(plan.routes[route]), at.distance);
   }
@@ -425,18 +431,23 @@ TEST(Finding, SaysWhatTheIntervalsSupport) {
   EXPECT_EQ(order_effect(spoken("a", 0.79, 0.74, 0.6, 50000)), OrderEffect::change);
 }
 
+std::string plain_spaces(std::string text) {
+  for (size_t at; (at = text.find("\u00a0")) != std::string::npos;) text.replace(at, 2, " ");
+  return text;
+}
+
 TEST(Finding, InWords) {
-  EXPECT_EQ(finding({spoken("plain", 0.83, 0.34, 0.6)}),
+  EXPECT_EQ(plain_spaces(finding({spoken("plain", 0.83, 0.34, 0.6)})),
             "plain falls from 83.0 % with its blocks in order to 34.0 % in any order. With 1 of its 2 blocks left out "
             "and the rest in order, 60.0 % remain.");
-  EXPECT_EQ(finding({spoken("plain", 0.83, 0.1, 0.618), spoken("shuffled", 0.79, 0.786, 0.686)}),
+  EXPECT_EQ(plain_spaces(finding({spoken("plain", 0.83, 0.1, 0.618), spoken("shuffled", 0.79, 0.786, 0.686)})),
             "When the blocks run in another order, plain collapses from 83.0 % to 10.0 %; shuffled keeps its 79.0 % "
             "(78.6 % in any order, no measurable difference). With 1 of 2 blocks left out and the rest in order, "
             "shuffled keeps 68.6 % and plain 61.8 %.");
-  EXPECT_EQ(finding({spoken("a", 0.8, 0.7, 0.6), spoken("b", 0.81, 0.705, 0.605)}),
-            "Another order costs all 2 models about the same, between 10.0 points and 10.5 points: no measurable "
-            "difference. With 1 of 2 blocks left out they do not differ measurably (60.0 % to 60.5 %).");
-  EXPECT_EQ(finding({spoken("a", 0.1, 0.1, 0.1), spoken("b", 0.1, 0.1, 0.1)}),
+  EXPECT_EQ(plain_spaces(finding({spoken("a", 0.8, 0.7, 0.6), spoken("b", 0.81, 0.705, 0.605)})),
+            "Another order costs both models about the same, between 10.0 and 10.5 points: no measurable difference. "
+            "With 1 of 2 blocks left out they do not differ measurably (60.0 % to 60.5 %).");
+  EXPECT_EQ(plain_spaces(finding({spoken("a", 0.1, 0.1, 0.1), spoken("b", 0.1, 0.1, 0.1)})),
             "None of these models is better than guessing even in order: nothing can be said yet.");
 }
 
