@@ -15,7 +15,9 @@
 // against us.
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" const char* __lsan_default_suppressions();
-extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libfontconfig\n";
+}
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace strata::report {
