@@ -180,7 +180,7 @@ void describe(CLI::App& app, Options& o) {
 
   auto* doctor = add("doctor", "What this machine offers, what was chosen and why");
   doctor->add_flag("--measure", o.doctor.measure,
-                   "also time gelu on 50M floats with and without the allocator setting");
+                   "also time gelu on 50M floats with and without the pool of kept blocks");
   works(doctor, o.common);
 
   auto* bench = add("bench", "Measure against the baselines the README quotes");
@@ -198,7 +198,7 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("{bash,zsh,fish}")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""));
 
-  // For those who build packages, and for doctor and bench, which start it with and without the allocator setting.
+  // For those who build packages, and for doctor and bench, which start it with and without the pool of kept blocks.
   app.add_subcommand("manual", "Print the manual page's source (scdoc)")->group("");
   works(app.add_subcommand("gelu", "Milliseconds of one gelu on 50M floats")->group(""), o.common);
 

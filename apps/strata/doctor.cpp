@@ -135,7 +135,7 @@ void doctor(const Common& common, const Doctor& options, const Startup& startup)
   Report report;
   report.found("strata", version(), STRATA_BUILD);
   report.found("threads", std::to_string(common.threads), startup.threads_reason);
-  report.found("allocator", startup.allocator.starts_with("left") ? "system's" : "tuned", startup.allocator);
+  report.found("allocator", startup.allocator.pool ? "tuned" : "system's", startup.allocator.reason);
   look_at_processor(report);
   look_at_memory(report);
   look_at_torch(report, common);

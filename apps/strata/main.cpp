@@ -8,8 +8,8 @@
 #include "apps/strata/command_line.h"
 #include "apps/strata/tensor_verbs.h"
 #include "apps/strata/verbs.h"
+#include "strata/base/block_pool.h"
 #include "strata/base/error.h"
-#include "strata/base/process.h"
 #include "strata/base/threads.h"
 
 namespace strata::cli {
@@ -51,7 +51,7 @@ int finish() {
 
 int run_command(int argc, const char* const* argv) {
   Startup startup;
-  startup.allocator = tune_allocator();
+  startup.allocator = choose_allocator();
   std::optional<Options> options = read_command_line(argc, argv);
   if (!options) return finish();
   const ThreadChoice threads = choose_threads(options->common.threads);

@@ -58,7 +58,7 @@ std::string manual(const CLI::App& app) {
          "*STRATA_DATA*\n\tfolder that holds data sets\n\n"
          "*STRATA_RECIPES*\n\tfolder that holds recipes\n\n"
          "*STRATA_ISA*\n\tinstruction set of the kernels: reference, avx2 or avx512\n\n"
-         "*STRATA_ALLOCATOR*\n\tsystem: leave the allocator's settings alone\n\n"
+         "*STRATA_ALLOCATOR*\n\tsystem: take tensors from the C library instead of the pool of kept blocks\n\n"
          "*NO_COLOR*\n\tno colours\n\n"
          "# EXIT STATUS\n\n0 done, 1 failed, 2 wrong usage\\. Errors are one sentence on standard error\\.\n";
   return out.str();

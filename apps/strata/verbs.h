@@ -4,13 +4,14 @@
 #include <string>
 
 #include "apps/strata/options.h"
+#include "strata/base/block_pool.h"
 
 namespace strata::cli {
 
 // Verbs that need no tensors: each prints its result, or throws.
 
 struct Startup {
-  std::string allocator;       // what tune_allocator did
+  AllocatorChoice allocator;
   std::string threads_reason;  // why so many threads
 };
 

@@ -4,11 +4,12 @@
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 
-#include "strata/base/process.h"
+#include "strata/base/block_pool.h"
 #include "strata/base/threads.h"
 #include "strata/blocks/patches.h"
 #include "strata/kernels/adamw.h"
 #include "strata/models/vit.h"
+#include "strata/ops/host_memory.h"
 #include "strata/ops/loss.h"
 #include "strata/ops/mode.h"
 #include "strata/stack/run.h"
@@ -64,7 +65,7 @@ BENCHMARK_CAPTURE(training_step, vit_ti, false, true, "Ti/16", 16)->Unit(benchma
 }  // namespace strata
 
 int main(int argc, char** argv) {
-  strata::tune_allocator();
+  if (strata::choose_allocator().pool) strata::use_block_pool();
   strata::set_threads(strata::choose_threads().count);
   at::set_num_threads(strata::threads());
   benchmark::Initialize(&argc, argv);

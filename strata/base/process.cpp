@@ -1,17 +1,11 @@
 #include "strata/base/process.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <sstream>
 #include <string_view>
-
-#include "strata/base/error.h"
-
-extern char** environ;
 
 namespace strata {
 namespace {
@@ -109,37 +103,11 @@ CpuFeatures read_cpu_features() {
   return cpu;
 }
 
-// The user's own setting for glibc's allocator, if there is one.
-std::string_view own_allocator_setting() {
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view setting = *entry;
-    if (setting.starts_with("MALLOC_") && setting.substr(0, setting.find('=')).ends_with("_")) return setting;
-    if (setting.starts_with("GLIBC_TUNABLES=") && setting.find("glibc.malloc.") != std::string_view::npos)
-      return setting;
-  }
-  return {};
-}
-
 }  // namespace
 
 const CpuFeatures& cpu_features() {
   static const CpuFeatures features = read_cpu_features();
   return features;
-}
-
-std::string tune_allocator() {
-  const char* choice = std::getenv("STRATA_ALLOCATOR");
-  if (choice != nullptr && *choice != '\0' && std::string_view(choice) != "system" &&
-      std::string_view(choice) != "tuned")
-    fail_usage("STRATA_ALLOCATOR: expected 'tuned' or 'system', got '", choice, "'");
-  if (choice != nullptr && std::string_view(choice) == "system") return "left alone (STRATA_ALLOCATOR=system)";
-  if (const std::string_view own = own_allocator_setting(); !own.empty())
-    return "left alone (" + std::string(own) + ")";
-  constexpr int largest =
-      std::numeric_limits<int>::max();  // blocks below 2 GiB come from the heap, and the heap does not shrink
-  const bool done = ::mallopt(M_MMAP_THRESHOLD, largest) != 0 && ::mallopt(M_TRIM_THRESHOLD, largest) != 0 &&
-                    ::mallopt(M_TOP_PAD, 64 << 20) != 0;
-  return done ? "big blocks are kept (mallopt)" : "left alone (this C library refuses mallopt)";
 }
 
 int64_t memory_available() {

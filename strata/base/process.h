@@ -16,12 +16,6 @@ struct CpuFeatures {
 };
 const CpuFeatures& cpu_features();
 
-/// Makes glibc keep big blocks instead of handing them back to the kernel and faulting them in again (a factor of three
-/// on element-wise work over buffers of hundreds of MB). Call at the start of main. Returns what was done, for `strata
-/// doctor`. Does nothing when the user set MALLOC_*_ / GLIBC_TUNABLES themselves or asked for STRATA_ALLOCATOR=system;
-/// throws UsageError for any other value than "system" or "tuned".
-std::string tune_allocator();
-
 /// Bytes that can still be allocated without swapping: MemAvailable, or what the limits of the memory cgroups leave if
 /// that is less. 0 when unknown.
 int64_t memory_available();

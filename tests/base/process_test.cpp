@@ -1,67 +1,14 @@
 #include "strata/base/process.h"
 
 #include <gtest/gtest.h>
-#include <malloc.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 
-#include "strata/base/error.h"
-#include "tests/sanitizer.h"
-
 namespace strata {
 namespace {
-
-// Runs a check in a process of its own: the allocator cannot be untuned.
-template <class Check>
-bool holds_in_child(Check&& check) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(check() ? 0 : 1);
-  int status = -1;
-  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-// Whether a block of this size is asked from the kernel by a map of its own, which goes back when freed.
-bool maps_big_blocks(size_t size) {
-  const size_t before = mallinfo2().hblks;
-  void* volatile block = std::malloc(size);
-  const bool mapped = mallinfo2().hblks > before;
-  std::free(block);
-  return mapped;
-}
-
-TEST(Process, TunedAllocatorKeepsBigBlocks) {
-  if (kAddressSanitizer) GTEST_SKIP() << "the sanitizer brings its own allocator";
-  EXPECT_TRUE(holds_in_child([] {
-    ::unsetenv("STRATA_ALLOCATOR");
-    return maps_big_blocks(200 << 20) && tune_allocator() == "big blocks are kept (mallopt)" &&
-           !maps_big_blocks(200 << 20) && !maps_big_blocks(size_t{1} << 30);
-  }));
-}
-
-TEST(Process, AllocatorCanBeLeftAlone) {
-  EXPECT_TRUE(holds_in_child([] {
-    ::setenv("STRATA_ALLOCATOR", "system", 1);
-    return tune_allocator() == "left alone (STRATA_ALLOCATOR=system)";
-  }));
-  EXPECT_TRUE(holds_in_child([] {
-    ::setenv("MALLOC_TOP_PAD_", "1000", 1);
-    return tune_allocator() == "left alone (MALLOC_TOP_PAD_=1000)";
-  }));
-  EXPECT_TRUE(holds_in_child([] {
-    ::setenv("STRATA_ALLOCATOR", "fast", 1);
-    try {
-      tune_allocator();
-    } catch (const UsageError&) {
-      return true;
-    }
-    return false;
-  }));
-}
 
 TEST(Process, CpuFeaturesAgreeWithTheKernel) {
   const CpuFeatures& cpu = cpu_features();

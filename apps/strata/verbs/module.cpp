@@ -6,13 +6,16 @@
 #include <new>
 
 #include "apps/strata/verbs/shared.h"
+#include "strata/base/block_pool.h"
 #include "strata/base/error.h"
+#include "strata/ops/host_memory.h"
 
 namespace strata::cli {
 namespace {
 
 // As many threads as chosen at start, in LibTorch's one pool; its second pool, for operators side by side, stays empty.
 void set_up_torch(const Common& common) {
+  if (choose_allocator().pool) use_block_pool();
   at::set_num_threads(common.threads);
   at::set_num_interop_threads(1);
 }
