@@ -33,10 +33,18 @@ CLI::Option* model(CLI::App* verb, std::string& folder) {
       ->type_name("FOLDER");
 }
 
+void models(CLI::App* verb, std::vector<std::string>& folders, const char* what) {
+  verb->add_option("MODEL", folders, what)->required()->type_name("[NAME=]FOLDER");
+}
+
 void data(CLI::App* verb, std::string& name) {
   verb->add_option("--data", name, "a data set by name (fashion-mnist) or its folder")
       ->type_name("FOLDER")
       ->capture_default_str();
+}
+
+void output(CLI::App* verb, std::string& folder) {
+  verb->add_option("--output", folder, "folder for the new checkpoint")->required()->type_name("FOLDER");
 }
 
 void sources(CLI::App* verb, std::vector<std::string>& list) {
@@ -49,6 +57,11 @@ CLI::Option* count(CLI::App* verb, const char* name, int64_t& value, const char*
       ->type_name("N")
       ->check(CLI::Range(least, int64_t{1'000'000'000}).description(""))
       ->capture_default_str();
+}
+
+void surgery_data(CLI::App* verb, SurgeryData& options, const char* what) {
+  data(verb, options.data);
+  count(verb, "--images", options.images, what, 1);
 }
 
 void seed(CLI::App* verb, uint64_t& value, const char* what) {
@@ -111,7 +124,8 @@ void describe(CLI::App& app, Options& o) {
   works(train, o.common);
 
   auto* eval = add("eval", "Accuracy and loss along one or many routes");
-  model(eval, o.eval.model);
+  models(eval, o.eval.models,
+         "a checkpoint, and further ones that routes call by name: a=FOLDER b=FOLDER --route a:0-2,b:3-5");
   eval->add_option("--route", o.eval.routes,
                    "routes such as 0-5  3,1,2,0  0-2x2  0,1+2,3; as a rule all blocks in order")
       ->type_name("R");
@@ -128,11 +142,17 @@ void describe(CLI::App& app, Options& o) {
       ->capture_default_str();
   count(eval, "--limit", o.eval.limit, "use the first N images; 0: all");
   count(eval, "--batch", o.eval.batch, "images at a time", 1);
+  eval->add_flag("--ensemble", o.eval.ensemble,
+                 "also the average of the outputs of all routes, and of all models where several are given");
+  eval->add_option("--average", o.eval.average, "what --ensemble averages")
+      ->type_name("{probabilities,logits}")
+      ->check(CLI::IsMember({"probabilities", "logits"}).description(""))
+      ->capture_default_str();
   eval->add_flag("--one-by-one", o.eval.one_by_one, "run every route from its start instead of sharing beginnings");
   works(eval, o.common);
 
   auto* run = add("run", "One pass on tensors from a file; writes logits and any tap");
-  model(run, o.run.model);
+  models(run, o.run.models, "a checkpoint, and further ones that the route calls by name");
   run->add_option("--input", o.run.input, "safetensors file with pixel_values [batch, channels, height, width] float32")
       ->required()
       ->type_name("FILE");
@@ -148,9 +168,9 @@ void describe(CLI::App& app, Options& o) {
 
   auto* probe =
       add("probe", "The elasticity report: missing blocks, other orders, exits, pairs side by side; one page");
-  probe->add_option("MODEL", o.probe.models, "one or several checkpoints, compared on one page")
+  probe->add_option("MODEL", o.probe.models, "one or several checkpoints, compared on one page; a=FOLDER calls it a")
       ->required()
-      ->type_name("FOLDER");
+      ->type_name("[NAME=]FOLDER");
   probe
       ->add_option("--out", o.probe.output,
                    "folder for the page, its pictures and numbers; as a rule probe beside the model, or runs/probe for "
@@ -165,6 +185,68 @@ void describe(CLI::App& app, Options& o) {
       ->add_option("--set", o.probe.set, "change another setting: --set subsets=32 --set windows=2,3 --set pairs=false")
       ->type_name("KEY=VALUE");
   works(probe, o.common);
+
+  auto* prune = add("prune", "Drop blocks for good: a smaller checkpoint that gives the route's results bit for bit");
+  model(prune, o.prune.model);
+  output(prune, o.prune.output);
+  prune->add_option("--route", o.prune.route, "the blocks that stay: 0-3,8-11")->type_name("R");
+  prune->add_option("--keep", o.prune.keep, "instead of a route: how many blocks stay")
+      ->type_name("N")
+      ->check(CLI::Range(int64_t{0}, int64_t{1'000'000}).description(""));
+  prune
+      ->add_option("--by", o.prune.by,
+                   "how --keep chooses: one block at a time, the least loss; how much it changes the stream, or turns "
+                   "it; the loss without it in a probe's report; evenly spaced")
+      ->type_name("{greedy,magnitude,turn,probe,even}")
+      ->check(CLI::IsMember({"greedy", "magnitude", "turn", "probe", "even"}).description(""))
+      ->capture_default_str();
+  prune->add_option("--probe", o.prune.probe, "the report: probe.json")->type_name("FILE");
+  surgery_data(prune, o.prune.data, "choose on the first N training images");
+  works(prune, o.common);
+
+  auto* merge =
+      add("merge", "One checkpoint from several: soups, task arithmetic, TIES, DARE, SLERP, or blocks by route");
+  merge->add_option("MODEL", o.merge.models, "the models; a name in front lets --route call its blocks")
+      ->type_name("[NAME=]FOLDER");
+  output(merge, o.merge.output);
+  merge->add_option("--config", o.merge.config, "a mergekit recipe (YAML) that says everything; folders relative to it")
+      ->type_name("FILE");
+  merge->add_option("--route", o.merge.route, "blocks of the result: a:0-2,b:3-5; the rest is the first model's")
+      ->type_name("R");
+  merge->add_option("--method", o.merge.method, "how parameters are combined; as a rule linear")
+      ->type_name("{linear,slerp,task_arithmetic,ties,dare_linear,dare_ties}")
+      ->check(
+          CLI::IsMember({"linear", "slerp", "task_arithmetic", "ties", "dare_linear", "dare_ties"}).description(""));
+  merge->add_option("--base", o.merge.base, "what task_arithmetic, ties and dare take differences from")
+      ->type_name("FOLDER");
+  merge->add_option("--weight", o.merge.weights, "one number for each model; as a rule 1")
+      ->type_name("X,X")
+      ->delimiter(',');
+  merge
+      ->add_option("--density", o.merge.densities,
+                   "ties and dare: the share of differences that stays, one for each model")
+      ->type_name("X,X")
+      ->delimiter(',');
+  merge->add_option("--t", o.merge.t, "slerp: 0 is the first model, 1 the second")
+      ->type_name("X")
+      ->capture_default_str();
+  merge->add_option("--lambda", o.merge.lambda, "factor of the sum of differences")
+      ->type_name("X")
+      ->capture_default_str();
+  merge->add_option("--normalize", o.merge.normalize, "divide by the sum of weights; as a rule for linear and ties")
+      ->type_name("{true,false}")
+      ->check(CLI::IsMember({"true", "false"}).description(""));
+  merge->add_option("--dtype", o.merge.dtype, "type of the weights written; as a rule that of the models")
+      ->type_name("{float32,float16,bfloat16,float64}")
+      ->check(CLI::IsMember({"float32", "float16", "bfloat16", "float64"}).description(""));
+  seed(merge, o.merge.seed, "seed of dare");
+  merge
+      ->add_option("--data", o.merge.data,
+                   "training images for the interface check; as a rule Fashion-MNIST where it fits, else noise")
+      ->type_name("FOLDER");
+  count(merge, "--images", o.merge.images, "how many of them; 0: no check of activations");
+  merge->add_flag("--force", o.merge.force, "merge models that do not descend from one start all the same");
+  works(merge, o.common);
 
   auto* inspect = add("inspect", "What is in this checkpoint or safetensors file");
   inspect->add_option("PATH", o.inspect.path, "a checkpoint folder or a .safetensors file")

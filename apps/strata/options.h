@@ -23,7 +23,7 @@ struct Train {
 };
 
 struct Eval {
-  std::string model;
+  std::vector<std::string> models;  // "FOLDER" or "a=FOLDER"; the first is the opened one
   std::vector<std::string> routes;
   std::string routes_file;  // one route per line
   int64_t orders = 0;       // random orders of all blocks
@@ -35,10 +35,12 @@ struct Eval {
   int64_t limit = 0;
   int64_t batch = 500;
   bool one_by_one = false;  // do not share prefixes
+  bool ensemble = false;    // also the average of all routes' outputs
+  std::string average = "probabilities";
 };
 
 struct Run {
-  std::string model;
+  std::vector<std::string> models;  // as in Eval
   std::string input;
   std::string output;
   std::string route;  // empty: all blocks in order
@@ -55,6 +57,40 @@ struct Probe {
   bool all_orders = false;
   uint64_t seed = 0;
   std::vector<std::string> set;  // "pairs=false"
+};
+
+/// The images on which surgery tries what it does.
+struct SurgeryData {
+  std::string data = "fashion-mnist";
+  int64_t images = 500;  // of the training split
+};
+
+struct Prune {
+  std::string model;
+  std::string output;
+  std::string route;
+  int64_t keep = -1;  // -1: the route says it
+  std::string by = "greedy";
+  std::string probe;  // probe.json, for by = "probe"
+  SurgeryData data;
+};
+
+struct Merge {
+  std::vector<std::string> models;
+  std::string output;
+  std::string config;  // a mergekit recipe
+  std::string route;
+  std::string method;  // empty: linear, or what config or route say
+  std::string base;
+  std::vector<double> weights, densities;
+  double t = 0.5;
+  double lambda = 1;
+  std::string normalize;  // "true", "false"; empty: as the method does
+  std::string dtype;
+  uint64_t seed = 0;
+  std::string data;  // empty: Fashion-MNIST where it fits, else noise
+  int64_t images = 200;
+  bool force = false;
 };
 
 struct Inspect {
@@ -90,6 +126,8 @@ struct Options {
   Eval eval;
   Run run;
   Probe probe;
+  Prune prune;
+  Merge merge;
   Inspect inspect;
   Recipes recipes;
   Doctor doctor;

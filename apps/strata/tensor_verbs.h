@@ -26,6 +26,8 @@ struct TensorVerbs {
   void (*eval)(const Common&, const Eval&);
   void (*run)(const Common&, const Run&);
   void (*probe)(const Common&, const Probe&);
+  void (*prune)(const Common&, const Prune&);
+  void (*merge)(const Common&, const Merge&);
   void (*bench)(const Common&, const Bench&);
   TorchFacts (*torch_facts)(const Common&);
   double (*gelu_milliseconds)(const Common&);

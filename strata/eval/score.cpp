@@ -23,16 +23,17 @@ struct Sums {
   }
 };
 
-// One stream per depth: the streams of siblings are never needed at the same time.
+// One stream per depth: the streams of siblings are never needed at the same time. `sink` gets node and logits.
+template <class Sink>
 void walk(const Runner& runner, const Trie& trie, const std::vector<Visit>& visits, const Stream& embedded,
-          const Tensor& labels, std::vector<Sums>& sums) {
+          Sink&& sink) {
   struct Level {
     Stream stream;
     Runner::Progress progress;
   };
   std::vector<Level> levels(1);
   levels[0].stream = embedded;
-  if (!trie.nodes[0].routes.empty()) sums[0].add(runner.head(embedded).x(), labels);
+  if (!trie.nodes[0].routes.empty()) sink(0, runner.head(embedded).x());
   for (const Visit& visit : visits) {
     const Trie::Node& node = trie.nodes[visit.node];
     levels.resize(std::max<size_t>(levels.size(), node.depth + 1));
@@ -41,19 +42,14 @@ void walk(const Runner& runner, const Trie& trie, const std::vector<Visit>& visi
     level.progress = parent.progress;
     level.stream = runner.step(node.step, parent.stream, level.progress);
     if (visit.last) parent.stream = {};
-    if (!node.routes.empty()) sums[visit.node].add(runner.head(level.stream).x(), labels);
+    if (!node.routes.empty()) sink(visit.node, runner.head(level.stream).x());
   }
 }
 
 std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& routes, const ImageSet& set,
                              const ImageConfig& config, int64_t batch, bool share_prefixes, const RunOptions& options,
                              TrieReport* report) {
-  if (batch < 1) fail_usage("score: batch must be at least 1, got ", batch);
-  if (set.size() < 1) fail("score: the data set '", set.name, "' is empty");
-  const int64_t classes = stack.head ? stack.head->spec().out.front().channels : 0;
-  if (set.labels.min().item<int64_t>() < 0 || set.labels.max().item<int64_t>() >= classes)
-    fail("score: expected labels below ", classes, ", the classes the model knows, found up to ",
-         set.labels.max().item<int64_t>(), "; is '", set.name, "' the data it was trained for?");
+  check_scorable(stack, set, batch);
   const auto start = std::chrono::steady_clock::now();
   const c10::InferenceMode no_gradients;
   const Runner runner(stack, options);
@@ -77,7 +73,8 @@ std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& route
     Stream embedded;
     for (size_t i = 0; i < tries.size(); ++i) {
       if (i == 0 || !share_prefixes) embedded = runner.embed(images);
-      walk(runner, tries[i], visits[i], embedded, labels, sums[i]);
+      walk(runner, tries[i], visits[i], embedded,
+           [&](int32_t node, const Tensor& logits) { sums[i][node].add(logits, labels); });
     }
   }
   std::vector<Score> scores(routes.size());
@@ -102,6 +99,25 @@ std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& route
 }
 
 }  // namespace
+
+void check_scorable(const Stack& stack, const ImageSet& set, int64_t batch) {
+  if (batch < 1) fail_usage("score: batch must be at least 1, got ", batch);
+  if (set.size() < 1) fail("score: the data set '", set.name, "' is empty");
+  const int64_t classes = stack.head ? stack.head->spec().out.front().channels : 0;
+  if (set.labels.min().item<int64_t>() < 0 || set.labels.max().item<int64_t>() >= classes)
+    fail("score: expected labels below ", classes, ", the classes the model knows, found up to ",
+         set.labels.max().item<int64_t>(), "; is '", set.name, "' the data it was trained for?");
+}
+
+std::vector<Tensor> route_outputs(const Runner& runner, const std::vector<Route>& routes, const Stream& input) {
+  for (const Route& route : routes) runner.check(route, input.rows()->sequences);
+  const Trie trie = make_trie(routes);
+  std::vector<Tensor> outputs(routes.size());
+  walk(runner, trie, depth_first(trie), runner.embed(input), [&](int32_t node, const Tensor& logits) {
+    for (const int32_t route : trie.nodes[node].routes) outputs[route] = logits;
+  });
+  return outputs;
+}
 
 Score score(const Stack& stack, const Route& route, const ImageSet& set, const ImageConfig& config, int64_t batch,
             const RunOptions& options) {

@@ -15,6 +15,13 @@ struct Score {
   bool operator==(const Score&) const = default;
 };
 
+/// Throws Error unless these images can be scored with this stack: there are some, their labels are among its classes.
+void check_scorable(const Stack& stack, const ImageSet& set, int64_t batch);
+
+/// What the head gives along many routes for one input: their common beginnings run once. Throws Error for a route that
+/// does not fit.
+std::vector<Tensor> route_outputs(const Runner& runner, const std::vector<Route>& routes, const Stream& input);
+
 /// Accuracy and loss of a stack along one route over all images of a set, `batch` at a time, without gradients. Throws
 /// Error for a route that does not fit.
 Score score(const Stack& stack, const Route& route, const ImageSet& set, const ImageConfig& config, int64_t batch = 500,

@@ -62,6 +62,18 @@ void read_preprocessor(const std::string& path, Model& model) {
     fields.refuse("image_std", expected + ", above 0");
 }
 
+std::vector<Provenance> read_provenance(const JsonFields& fields) {
+  std::vector<Provenance> steps;
+  const json* list = fields.find("provenance");
+  if (!list) return steps;
+  if (!list->is_array()) fields.refuse("provenance", "a list of objects");
+  for (const json& item : *list) {
+    const JsonFields step(item, fields.file() + ": provenance[" + std::to_string(steps.size()) + "]");
+    steps.push_back({step.text("operation", ""), step.text("detail", ""), step.texts("sources", {})});
+  }
+  return steps;
+}
+
 void read_notes(const std::string& path, Model& model) {
   std::error_code error;
   if (!fs::exists(path, error)) return;
@@ -78,6 +90,7 @@ void read_notes(const std::string& path, Model& model) {
   model.notes.strata_version = fields.text("strata_version", "");
   model.notes.steps = fields.integer("steps", 0, 0, std::numeric_limits<int64_t>::max());
   model.notes.seed = fields.natural("seed", 0);
+  model.notes.provenance = read_provenance(fields);
   model.vit.slots = fields.text("slots", "none");
   model.vit.slot_count = fields.integer("slot_count", 0, 0, kMaxRouteSteps);
 }
@@ -176,6 +189,9 @@ void write_json(const std::string& path, const ordered_json& value) {
 
 ordered_json notes_to_json(const Model& model) {
   const ModelNotes& notes = model.notes;
+  ordered_json provenance = ordered_json::array();
+  for (const auto& step : notes.provenance)
+    provenance.push_back({{"operation", step.operation}, {"detail", step.detail}, {"sources", step.sources}});
   return {{"format", kFormat},
           {"architecture", model.architecture},
           {"slots", model.vit.slots},
@@ -185,7 +201,8 @@ ordered_json notes_to_json(const Model& model) {
           {"recipe", notes.recipe},
           {"strata_version", notes.strata_version},
           {"steps", notes.steps},
-          {"seed", notes.seed}};
+          {"seed", notes.seed},
+          {"provenance", provenance}};
 }
 
 ordered_json preprocessor_to_json(const Model& model) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <sstream>
 
@@ -11,6 +12,7 @@
 #include "strata/route/order.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
+#include "strata/surgery/ensemble.h"
 
 namespace strata::cli {
 namespace {
@@ -61,6 +63,37 @@ Plan plan(const Eval& options, int64_t depth) {
   return plan;
 }
 
+bool names_sources(const Route& route) {
+  return std::any_of(route.steps.begin(), route.steps.end(), [](const Step& step) {
+    return std::any_of(step.begin(), step.end(), [](const Call& call) { return !call.source.empty(); });
+  });
+}
+
+// Every model runs the routes that name no source; a route that names some is one member, run on the opened model.
+std::vector<EnsembleMember> members_of(const OpenModels& open, size_t models, const Plan& work) {
+  std::vector<EnsembleMember> members;
+  for (size_t i = 0; i < models; ++i) {
+    EnsembleMember member{&open.models[i]->stack(), {}, images_of(*open.models[i]), &open.stacks};
+    for (const auto& route : work.routes)
+      if (i == 0 || !names_sources(route)) member.routes.push_back(route);
+    const RunOptions run_options{.sources = &open.stacks};
+    const Runner runner(*member.stack, run_options);
+    for (const auto& route : member.routes) runner.check(route, 1);
+    if (!member.routes.empty()) members.push_back(std::move(member));
+  }
+  return members;
+}
+
+size_t count_of(const std::vector<EnsembleMember>& members) {
+  size_t count = 0;
+  for (const auto& member : members) count += member.routes.size();
+  return count;
+}
+
+Average average_of(const std::string& name) {
+  return name == "logits" ? Average::logits : Average::probabilities;
+}
+
 std::string shortened(std::string text) {
   if (text.size() > 60) text = text.substr(0, 57) + "...";
   return text;
@@ -69,27 +102,39 @@ std::string shortened(std::string text) {
 }  // namespace
 
 void eval(const Common& common, const Eval& options) {
-  const Model model = open_model(options.model);
-  const auto models = open_sources(options.sources);
-  const StackSources sources = stacks_of(models);
+  const OpenModels open = open_models(options.models, options.sources);
+  const Model& model = open.first();
+  const StackSources& sources = open.stacks;
+  for (size_t i = 1; i < options.models.size(); ++i)
+    if (open.names[i].empty() && !options.ensemble)
+      fail_usage("routes can call a further model by name only: give b=", open.folders[i],
+                 ", or --ensemble to average the models' outputs");
   const Plan work = plan(options, model.stack().depth());
   // Every route is checked before the data is loaded.
   const RunOptions run_options{.sources = &sources};
   const Runner runner(model.stack(), run_options);
   for (const auto& route : work.routes) runner.check(route, 1);
+  const auto members = options.ensemble ? members_of(open, options.models.size(), work) : std::vector<EnsembleMember>{};
   const ImageSet set = load_images(options.data, options.split, options.limit);
   TrieReport trie;
   const auto scores = score_routes(model.stack(), work.routes, set, images_of(model), options.batch, &trie,
                                    !options.one_by_one, &sources);
   const std::vector<Score> drawn(scores.begin() + static_cast<std::ptrdiff_t>(work.named), scores.end());
   const RouteScores summary = summarise(drawn);
+  Score together;
+  if (options.ensemble) together = score_ensemble(members, set, options.batch, average_of(options.average));
   if (common.json) {
     nlohmann::ordered_json json{
-        {"model", options.model}, {"data", set.name}, {"split", options.split}, {"samples", set.size()}};
+        {"model", open.folders.front()}, {"data", set.name}, {"split", options.split}, {"samples", set.size()}};
     for (size_t i = 0; i < scores.size(); ++i)
       json["routes"].push_back(
           {{"route", print_route(work.routes[i])}, {"accuracy", scores[i].accuracy}, {"loss", scores[i].loss}});
     if (!drawn.empty()) json["random"] = json_of(summary);
+    if (options.ensemble)
+      json["ensemble"] = {{"members", count_of(members)},
+                          {"average", options.average},
+                          {"accuracy", together.accuracy},
+                          {"loss", together.loss}};
     json["block_passes"] = trie.cost;
     json["block_passes_one_by_one"] = trie.cost_one_by_one;
     json["seconds"] = trie.seconds;
@@ -100,6 +145,9 @@ void eval(const Common& common, const Eval& options) {
   for (size_t i = 0; i < scores.size(); ++i)
     rows.push_back(
         {shortened(print_route(work.routes[i])), percent(scores[i].accuracy), fmt::format("{:.4f}", scores[i].loss)});
+  if (options.ensemble)
+    rows.push_back({fmt::format("average of {} outputs", count_of(members)), percent(together.accuracy),
+                    fmt::format("{:.4f}", together.loss)});
   print_table({"route", "#accuracy", "#loss"}, rows);
   if (!drawn.empty())
     std::cout << fmt::format("{} random {}: {} ± {:.1f}, from {} to {}\n", drawn.size(),

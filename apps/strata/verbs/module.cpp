@@ -41,6 +41,8 @@ const TensorVerbs kVerbs{
     .eval = guarded<&eval, void, Eval>,
     .run = guarded<&run, void, Run>,
     .probe = guarded<&probe, void, Probe>,
+    .prune = guarded<&prune, void, Prune>,
+    .merge = guarded<&merge, void, Merge>,
     .bench = guarded<&bench, void, Bench>,
     .torch_facts = guarded<&torch_facts, TorchFacts>,
     .gelu_milliseconds = guarded<&gelu_milliseconds, double>,

@@ -43,16 +43,11 @@ std::vector<std::string> names_of(const std::vector<Model>& models, const std::v
   return names;
 }
 
-std::string origin_of(const Model& model, const std::string& folder) {
-  if (model.notes.recipe.empty()) return folder;
-  return fmt::format("{}: recipe {}, {} steps, seed {}", folder, model.notes.recipe, model.notes.steps,
-                     model.notes.seed);
-}
-
 std::string output_of(const Probe& options) {
   if (!options.output.empty()) return options.output;
-  return options.models.size() > 1 ? "runs/probe"
-                                   : (without_trailing_slash(options.models[0]).parent_path() / "probe").string();
+  return options.models.size() > 1
+             ? "runs/probe"
+             : (without_trailing_slash(split_name(options.models[0]).second).parent_path() / "probe").string();
 }
 
 }  // namespace
@@ -62,18 +57,29 @@ void probe(const Common& common, const Probe& options) {
       .images = options.images, .orders = options.orders, .exhaustive = options.all_orders, .seed = options.seed};
   for (const auto& change : options.set) override_config(config, change);
   std::vector<Model> models;
-  for (const auto& folder : options.models) models.push_back(open_model(folder));
+  std::vector<std::string> given, folders;
+  for (const auto& text : options.models) {
+    auto [name, folder] = split_name(text);
+    models.push_back(open_model(folder));
+    given.push_back(std::move(name));
+    folders.push_back(std::move(folder));
+  }
   // Mistakes show before anything is scored.
   for (const Model& model : models) plan_probe(model.stack().depth(), config);
   const ImageSet set = load_images(options.data, "test", config.images);
-  const auto names = names_of(models, options.models);
+  auto names = names_of(models, folders);
+  for (size_t i = 0; i < names.size(); ++i)
+    if (!given[i].empty()) names[i] = given[i];
+  ImageSet choice;
+  if (config.choice_images > 0) choice = load_images(options.data, "train", config.choice_images);
 
   std::vector<ElasticityReport> reports;
   for (size_t i = 0; i < models.size(); ++i) {
     Progress progress("probing " + names[i], set.size(), 0, common.quiet);
-    reports.push_back(strata::probe(names[i], models[i].stack(), set, images_of(models[i]), config,
-                                    [&](int64_t done, int64_t) { progress.update(done, "images"); }));
-    reports.back().origin = origin_of(models[i], options.models[i]);
+    reports.push_back(strata::probe(
+        names[i], models[i].stack(), set, images_of(models[i]), config,
+        [&](int64_t done, int64_t) { progress.update(done, "images"); }, config.choice_images > 0 ? &choice : nullptr));
+    reports.back().origin = origin_of(models[i], folders[i]);
   }
   std::string command = "strata probe";
   for (const auto& folder : options.models) command += " " + folder;

@@ -34,13 +34,12 @@ Tensor pixels_of(const std::string& path) {
 }  // namespace
 
 void run(const Common& common, const Run& options) {
-  const Model model = open_model(options.model);
-  const auto models = open_sources(options.sources);
-  const StackSources sources = stacks_of(models);
+  const OpenModels open = open_models(options.models, options.sources);
+  const Model& model = open.first();
   const Route route = options.route.empty() ? identity(model.stack().depth()) : parse_route(options.route);
   const Tensor pixels = pixels_of(options.input);
   Taps taps(options.taps);
-  RunOptions run_options{.taps = options.taps.empty() ? nullptr : &taps, .sources = &sources};
+  RunOptions run_options{.taps = options.taps.empty() ? nullptr : &taps, .sources = &open.stacks};
   const at::NoGradGuard no_gradients;
   const Tensor logits = strata::run(model.stack(), route, image_stream(pixels), run_options).x();
   NamedTensors results{{"logits", logits.contiguous()}};

@@ -3,29 +3,55 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "strata/base/error.h"
+#include "strata/route/name.h"
 
 namespace strata::cli {
 
-std::map<std::string, std::unique_ptr<Model>, std::less<>> open_sources(const std::vector<std::string>& sources) {
-  std::map<std::string, std::unique_ptr<Model>, std::less<>> models;
-  for (const auto& source : sources) {
-    const auto equals = source.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == source.size())
-      fail_usage("--source: expected NAME=FOLDER, got '", source, "'");
-    const std::string name = source.substr(0, equals);
-    if (models.contains(name)) fail_usage("--source: two models are called '", name, "'");
-    models[name] = std::make_unique<Model>(open_model(source.substr(equals + 1)));
-  }
-  return models;
+std::pair<std::string, std::string> split_name(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || name_length(text) != equals) return {"", text};
+  return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-StackSources stacks_of(const std::map<std::string, std::unique_ptr<Model>, std::less<>>& models) {
-  StackSources stacks;
-  for (const auto& [name, model] : models) stacks[name] = &model->stack();
-  return stacks;
+OpenModels open_models(const std::vector<std::string>& given, const std::vector<std::string>& sources) {
+  OpenModels open;
+  std::set<std::string> names;
+  const auto add = [&](const std::string& text, bool must_have_name) {
+    auto [name, folder] = split_name(text);
+    if (must_have_name && (name.empty() || folder.empty()))
+      fail_usage("--source: expected NAME=FOLDER, got '", text, "'");
+    if (!name.empty() && !names.insert(name).second) fail_usage("two models are called '", name, "'");
+    open.names.push_back(std::move(name));
+    open.folders.push_back(std::move(folder));
+  };
+  for (const auto& text : given) add(text, false);
+  for (const auto& text : sources) add(text, true);
+  for (size_t i = 0; i < open.folders.size(); ++i) {
+    open.models.push_back(std::make_unique<Model>(open_model(open.folders[i])));
+    if (open.names[i].empty()) continue;
+    open.stacks[open.names[i]] = &open.models.back()->stack();
+    open.sources[open.names[i]] = open.models.back().get();
+  }
+  return open;
+}
+
+void check_output(const std::string& output, const std::vector<std::string>& folders) {
+  for (const auto& folder : folders) {
+    std::error_code ignored;
+    if (std::filesystem::equivalent(output, folder, ignored))
+      fail_usage("--output: ", output, " is a model this one is made from; choose another folder");
+  }
+}
+
+std::string origin_of(const Model& model, const std::string& folder) {
+  if (model.notes.recipe.empty()) return folder;
+  return fmt::format("{}: recipe {}, {} steps, seed {}", folder, model.notes.recipe, model.notes.steps,
+                     model.notes.seed);
 }
 
 ImageConfig images_of(const Model& model) {

@@ -9,6 +9,7 @@
 #include "apps/strata/tensor_verbs.h"
 #include "strata/data/images.h"
 #include "strata/models/model.h"
+#include "strata/surgery/assemble.h"
 #include "strata/train/loop.h"
 
 namespace strata::cli {
@@ -18,16 +19,38 @@ void train(const Common& common, const Train& options);
 void eval(const Common& common, const Eval& options);
 void run(const Common& common, const Run& options);
 void probe(const Common& common, const Probe& options);
+void prune(const Common& common, const Prune& options);
+void merge(const Common& common, const Merge& options);
 void bench(const Common& common, const Bench& options);
 TorchFacts torch_facts(const Common& common);
 double gelu_milliseconds(const Common& common);
 
-/// Opens the models that routes may call: "a=FOLDER" each. Their addresses stay while the map lives.
-std::map<std::string, std::unique_ptr<Model>, std::less<>> open_sources(const std::vector<std::string>& sources);
-StackSources stacks_of(const std::map<std::string, std::unique_ptr<Model>, std::less<>>& models);
+/// The models a verb works on; their addresses stay while this lives.
+struct OpenModels {
+  std::vector<std::unique_ptr<Model>> models;  // the first is the opened one, whose embedding, norm and head are used
+  std::vector<std::string> names;              // empty where none was given
+  std::vector<std::string> folders;
+  StackSources stacks;   // all that have names
+  ModelSources sources;  // the same
+
+  const Model& first() const { return *models.front(); }
+};
+
+/// "a=FOLDER" as name and folder, "FOLDER" with an empty name.
+std::pair<std::string, std::string> split_name(const std::string& text);
+
+/// Opens the models of a command line: `given` in order ("FOLDER" or "NAME=FOLDER"), then those of --source, which must
+/// have names. Throws UsageError for two models of one name.
+OpenModels open_models(const std::vector<std::string>& given, const std::vector<std::string>& sources = {});
 
 /// How the model wants its pixels.
 ImageConfig images_of(const Model& model);
+
+/// Throws UsageError when the folder for a result is one of those it is made from: the original would be gone.
+void check_output(const std::string& output, const std::vector<std::string>& folders);
+
+/// A model in a line: its folder and how it was trained.
+std::string origin_of(const Model& model, const std::string& folder);
 
 /// "87.3 %".
 std::string percent(double fraction);

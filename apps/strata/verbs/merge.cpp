@@ -1,0 +1,316 @@
+#include "strata/surgery/merge.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+
+#include "apps/strata/table.h"
+#include "apps/strata/verbs/shared.h"
+#include "strata/base/error.h"
+#include "strata/base/file.h"
+#include "strata/eval/score.h"
+#include "strata/route/parse.h"
+#include "strata/route/print.h"
+#include "strata/surgery/interface.h"
+
+namespace strata::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kBatch = 250;
+constexpr uint64_t kMostConfig = 256 << 10;
+
+// What is to be done, the models it is done with, and the result.
+struct Work {
+  std::map<std::string, std::unique_ptr<Model>, std::less<>> models;
+  std::vector<std::string> order;  // their keys: the first one's embedding, norm and head are used
+  std::map<std::string, std::string> folders;
+  MergeConfig config;
+  Route route;
+  bool by_route = false;
+
+  ModelSources sources() const {
+    ModelSources all;
+    for (const auto& [key, model] : models) all[key] = model.get();
+    return all;
+  }
+};
+
+void open(Work& work, const std::string& key, const std::string& folder) {
+  if (work.models.contains(key)) return;
+  work.models[key] = std::make_unique<Model>(open_model(folder));
+  work.order.push_back(key);
+  work.folders[key] = folder;
+}
+
+MergeSetting always(double value) {
+  return {{"", {value}}};
+}
+
+MergeConfig config_of(const Merge& options, const std::vector<std::string>& keys) {
+  MergeConfig config{.method = options.method.empty() ? MergeMethod::linear : merge_method(options.method),
+                     .base = options.base,
+                     .dtype = options.dtype,
+                     .seed = options.seed};
+  const bool sparse = config.method == MergeMethod::ties || config.method == MergeMethod::dare_linear ||
+                      config.method == MergeMethod::dare_ties;
+  const auto refuse = [&](bool given, const char* option) {
+    if (given) fail_usage(option, " means nothing to --method ", name_of(config.method));
+  };
+  refuse(!sparse && !options.densities.empty(), "--density");
+  if (config.method == MergeMethod::slerp) {
+    refuse(!options.base.empty(), "--base");
+    refuse(!options.weights.empty(), "--weight");
+    refuse(!options.normalize.empty(), "--normalize");
+    config.base = keys.front();
+    config.parameters["t"] = always(options.t);
+  } else if (!options.normalize.empty()) {
+    config.parameters["normalize"] = always(options.normalize == "true" ? 1 : 0);
+  }
+  if (config.method == MergeMethod::linear) refuse(!options.base.empty(), "--base");
+  if (config.method == MergeMethod::linear || config.method == MergeMethod::slerp)
+    refuse(options.lambda != 1, "--lambda");
+  else
+    config.parameters["lambda"] = always(options.lambda);
+  const auto check_count = [&](const std::vector<double>& values, const char* option) {
+    if (!values.empty() && values.size() != keys.size())
+      fail_usage(option, ": expected one number for each of ", keys.size(), " models, got ", values.size());
+  };
+  check_count(options.weights, "--weight");
+  check_count(options.densities, "--density");
+  MergeSlice slice;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    MergeInput input{.model = keys[i]};
+    if (config.method != MergeMethod::slerp)
+      input.parameters["weight"] = always(options.weights.empty() ? 1 : options.weights[i]);
+    if (sparse && !options.densities.empty()) input.parameters["density"] = always(options.densities[i]);
+    slice.inputs.push_back(std::move(input));
+  }
+  config.slices.push_back(std::move(slice));
+  return config;
+}
+
+Work plan(const Merge& options) {
+  Work work;
+  if (!options.config.empty()) {
+    if (!options.models.empty() || !options.route.empty() || !options.method.empty() || !options.base.empty() ||
+        !options.weights.empty() || !options.densities.empty() || !options.normalize.empty() || !options.dtype.empty())
+      fail_usage("--config says which models are merged and how; leave the models and the other options out");
+    work.config = read_mergekit(read_yaml(options.config));
+    work.config.seed = options.seed;
+    const fs::path folder = fs::path(options.config).parent_path();
+    for (const auto& name : models_of(work.config)) open(work, name, (folder / name).lexically_normal().string());
+    return work;
+  }
+  if (options.models.empty()) fail_usage("expected the folders of models, or --config with a mergekit recipe");
+  work.by_route = !options.route.empty();
+  if (work.by_route && (!options.method.empty() || !options.base.empty() || !options.dtype.empty() ||
+                        !options.weights.empty() || !options.densities.empty() || !options.normalize.empty()))
+    fail_usage("--route takes blocks as they are; leave --method and its parameters out");
+  std::vector<std::string> keys;
+  std::vector<std::pair<std::string, std::string>> folders;
+  for (const auto& text : options.models) {
+    auto [name, folder] = split_name(text);
+    keys.push_back(name.empty() ? folder : name);
+    for (const auto& [key, other] : folders)
+      if (key == keys.back() && other != folder) fail_usage("two models are called '", key, "'");
+    folders.emplace_back(keys.back(), folder);
+  }
+  if (work.by_route) {
+    work.route = parse_route(options.route);
+  } else {
+    work.config = config_of(options, keys);
+    check_merge(work.config);
+  }
+  for (const auto& [key, folder] : folders) open(work, key, folder);
+  if (!options.base.empty()) open(work, options.base, options.base);
+  return work;
+}
+
+// How close every model is to the first. Throws when one plainly comes from elsewhere, unless forced.
+std::vector<std::pair<std::string, double>> check_kinship(const Work& work, bool force, bool quiet) {
+  std::vector<std::pair<std::string, double>> result;
+  const Model& first = *work.models.at(work.order.front());
+  for (size_t i = 1; i < work.order.size(); ++i) {
+    const std::string& key = work.order[i];
+    const Model& other = *work.models.at(key);
+    check_same_blocks(key, other, first);
+    const double kin = kinship(first, other);
+    result.emplace_back(key, kin);
+    if (!(kin < kLeastKinship)) continue;
+    const std::string finding = fmt::format(
+        "{} and {} do not descend from one start: the cosine between their block matrices is {:.3f}, of "
+        "fine-tunings of one checkpoint {} and more",
+        work.folders.at(work.order.front()), work.folders.at(key), kin, kLeastKinship);
+    if (!force) fail(finding, "; what is put together from such models does not work (--force merges all the same)");
+    if (!quiet) std::cerr << "warning: " << finding << "\n";
+  }
+  return result;
+}
+
+// Pixels for the check of activations, and the labelled images where there are some.
+struct Probing {
+  Tensor pixels;
+  std::string name;
+  ImageSet set;  // empty: noise
+};
+
+bool fits(const ImageSet& set, const Model& model) {
+  return set.pixels.size(1) == model.vit.image_channels && set.pixels.size(2) == model.vit.image_height &&
+         set.pixels.size(3) == model.vit.image_width && set.labels.max().item<int64_t>() < model.vit.classes;
+}
+
+Probing probing(const Merge& options, const Model& model) {
+  const VitConfig& vit = model.vit;
+  const bool fashion = vit.image_channels == 1 && vit.image_height == 28 && vit.image_width == 28;
+  if (!options.data.empty() || fashion) {
+    try {
+      Probing result;
+      result.set = load_images(options.data.empty() ? "fashion-mnist" : options.data, "train", options.images);
+      if (!fits(result.set, model))
+        fail("--data: the images of '", result.set.name, "' do not fit the model, which reads [", vit.image_channels,
+             ", ", vit.image_height, ", ", vit.image_width, "] and knows ", vit.classes, " classes");
+      result.pixels = normalised(result.set.pixels, images_of(model));
+      result.name = result.set.name;
+      return result;
+    } catch (const Error&) {
+      if (!options.data.empty()) throw;
+    }
+  }
+  const int64_t images = std::min<int64_t>(options.images, 16);  // each is as good as another
+  const Tensor noise = at::empty({images, vit.image_channels, vit.image_height, vit.image_width}, at::kFloat);
+  Random random(0);
+  for (int64_t i = 0; i < noise.numel(); ++i) noise.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal());
+  return {noise, "noise", {}};
+}
+
+struct Check {
+  std::string data;
+  std::vector<Seam> seams;
+  std::vector<std::pair<std::string, Score>> scores;  // of the result, then of the models it is made from
+};
+
+Check check_interface(const Work& work, const Model& merged, const Merge& options) {
+  Check check;
+  if (options.images == 0) return check;
+  const Model& first = *work.models.at(work.order.front());
+  const Probing data = probing(options, merged);
+  check.data = data.name;
+  // Weights of 16 bits are for the disk.
+  const Tensor pixels = data.pixels.to(first.stack().weights.entries().front().value.scalar_type());
+  const ModelSources sources = work.sources();
+  if (work.by_route) {
+    check.seams = seams_of(merged, first, origins_of(first, work.route, sources), pixels);
+  } else if (copies_blocks(work.config)) {
+    std::vector<Origin> origins;
+    for (const auto& [name, block] : copied_blocks(work.config, sources))
+      origins.push_back({name, sources.find(name)->second, block});
+    check.seams = seams_of(merged, *origins.front().model, origins, pixels);
+  } else {
+    for (const auto& key : work.order)
+      if (sources.find(key)->second->stack().depth() == merged.stack().depth()) {
+        const auto seams = seams_between(merged, key, *sources.find(key)->second, pixels);
+        check.seams.insert(check.seams.end(), seams.begin(), seams.end());
+      }
+  }
+  if (!data.set.labels.defined()) return check;
+  const auto add = [&](const std::string& name, const Model& model) {
+    check.scores.emplace_back(
+        name, score(model.stack(), identity(model.stack().depth()), data.set, images_of(model), kBatch));
+  };
+  add("merged", merged);
+  for (const auto& key : work.order) add(key, *work.models.at(key));
+  return check;
+}
+
+std::string detail_of(const Work& work, const Merge& options) {
+  if (work.by_route) return "route " + print_route(work.route);
+  if (!options.config.empty()) return read_text(options.config, kMostConfig);
+  std::string text;
+  const MergeSlice& slice = work.config.slices.front();
+  const auto add = [&](const std::string& owner, const MergeParameters& parameters) {
+    for (const auto& [name, setting] : parameters)
+      text += fmt::format("{}{}{} = {}", text.empty() ? "" : ", ", owner, name, setting[0].numbers[0]);
+  };
+  for (size_t i = 0; i < slice.inputs.size(); ++i) add(slice.inputs[i].model + " ", slice.inputs[i].parameters);
+  add("", work.config.parameters);
+  if (work.config.method == MergeMethod::dare_linear || work.config.method == MergeMethod::dare_ties)
+    text += fmt::format(", seed = {}", work.config.seed);
+  return text;
+}
+
+nlohmann::ordered_json json_of(const Check& check) {
+  nlohmann::ordered_json json{{"data", check.data}};
+  json["seams"] = nlohmann::ordered_json::array();
+  for (const Seam& seam : check.seams)
+    json["seams"].push_back({{"slot", seam.slot},
+                             {"block", seam.block},
+                             {"norm_then", seam.norm_then},
+                             {"norm_now", seam.norm_now},
+                             {"cka", seam.cka},
+                             {"difference", seam.difference}});
+  for (const auto& [name, score] : check.scores)
+    json["scores"].push_back({{"model", name}, {"accuracy", score.accuracy}, {"loss", score.loss}});
+  return json;
+}
+
+void print(const Check& check) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Seam& seam : check.seams)
+    rows.push_back({std::to_string(seam.slot), seam.block, fmt::format("{:.3g}", seam.norm_then),
+                    fmt::format("{:.3g}", seam.norm_now), fmt::format("{:.3f}", seam.cka),
+                    fmt::format("{:.3f}", seam.difference)});
+  if (!rows.empty())
+    print_table({"#slot", "block on " + check.data, "#norm it knew", "#norm now", "#CKA", "#difference"}, rows);
+  rows.clear();
+  for (const auto& [name, score] : check.scores)
+    rows.push_back({name, percent(score.accuracy), fmt::format("{:.4f}", score.loss)});
+  if (!rows.empty()) print_table({"model", "#accuracy", "#loss"}, rows);
+}
+
+}  // namespace
+
+void merge(const Common& common, const Merge& options) {
+  const Work work = plan(options);
+  std::vector<std::string> folders, origins;
+  for (const auto& key : work.order) {
+    folders.push_back(work.folders.at(key));
+    origins.push_back(origin_of(*work.models.at(key), folders.back()));
+  }
+  check_output(options.output, folders);
+  const auto kin = check_kinship(work, options.force, common.quiet);
+  const ModelSources sources = work.sources();
+  Model merged = work.by_route ? assemble(*work.models.at(work.order.front()), work.route, sources)
+                               : strata::merge(work.config, sources);
+  const std::string how = work.by_route ? "route" : name_of(work.config.method);
+  merged.notes.provenance.push_back({"merge " + how, detail_of(work, options), origins});
+  // What is written in 16 bits is tried as it reads back: in float32.
+  Model tried = merged;
+  const auto type = work.models.at(work.order.front())->stack().weights.entries().front().value.scalar_type();
+  for (auto& entry : tried.stack().weights.entries()) entry.value = entry.value.to(type);
+  const Check check = check_interface(work, tried, options);
+  save_model(options.output, merged);
+
+  if (common.json) {
+    nlohmann::ordered_json json{{"output", options.output},
+                                {"method", how},
+                                {"blocks", merged.stack().depth()},
+                                {"block_ids", merged.notes.block_ids}};
+    for (const auto& [name, cosine] : kin) json["kinship"][name] = cosine;
+    json["interface"] = json_of(check);
+    print_json(json);
+    return;
+  }
+  if (common.quiet) return;
+  print(check);
+  for (const auto& [name, cosine] : kin) std::cout << fmt::format("kinship with {}: {:.3f}\n", name, cosine);
+  std::cout << fmt::format("{}: {} of {} models, {} blocks\n", options.output, how, work.order.size(),
+                           merged.stack().depth());
+}
+
+}  // namespace strata::cli

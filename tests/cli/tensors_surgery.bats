@@ -1,0 +1,111 @@
+# prune, merge, ensembles and models by name, on models of a few steps.
+load common
+
+setup_file() {
+  command -v "$STRATA" >/dev/null || [ -x "$STRATA" ]
+  export A=$BATS_FILE_TMPDIR/a/model B=$BATS_FILE_TMPDIR/b/model
+  local common=(--set train.steps=3 --set data.limit=256 --set data.test_limit=64 --set eval.orders=0 --quiet)
+  "$STRATA" train fashion/plain "${common[@]}" --out "$BATS_FILE_TMPDIR/a" >/dev/null
+  "$STRATA" train fashion/plain "${common[@]}" --set train.seed=1 --out "$BATS_FILE_TMPDIR/b" >/dev/null
+}
+
+# scores OF JSON: accuracy and loss of every route.
+scores() {
+  grep -E '"(accuracy|loss)"'
+}
+
+@test "a pruned checkpoint gives the route's results" {
+  "$STRATA" prune "$A" --route 0,2,5 --output "$BATS_TEST_TMPDIR/small" --quiet
+  diff <("$STRATA" eval "$A" --route 0,2,5 --limit 64 --json | scores) <("$STRATA" eval "$BATS_TEST_TMPDIR/small" --limit 64 --json | scores)
+  "$STRATA" inspect "$BATS_TEST_TMPDIR/small" --json | python3 -c '
+import json, sys
+folder = json.load(sys.stdin)
+assert folder["config"]["num_hidden_layers"] == 3
+assert folder["strata"]["block_ids"] == ["0", "2", "5"]
+assert folder["strata"]["provenance"][0]["detail"] == "route 0,2,5"'
+}
+
+@test "prune chooses blocks in several ways" {
+  for by in greedy magnitude turn even; do
+    "$STRATA" prune "$A" --keep 4 --by $by --images 64 --output "$BATS_TEST_TMPDIR/$by" --json >"$BATS_TEST_TMPDIR/json"
+    grep -q '"blocks": 4' "$BATS_TEST_TMPDIR/json"
+  done
+  "$STRATA" probe "$A" --images 32 --orders 2 --set subsets=2 --set map_images=0 --set timing_images=0 --set choice_images=32 --out "$BATS_TEST_TMPDIR/probe" --quiet >/dev/null
+  "$STRATA" prune "$A" --keep 4 --by probe --probe "$BATS_TEST_TMPDIR/probe/probe.json" --output "$BATS_TEST_TMPDIR/probed" --quiet
+  [ -f "$BATS_TEST_TMPDIR/probed/model.safetensors" ]
+}
+
+@test "prune: mistakes" {
+  refuses 2 "either --route" "$STRATA" prune "$A" --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "either --route" "$STRATA" prune "$A" --route 0-2 --keep 3 --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "cannot keep 9" "$STRATA" prune "$A" --keep 9 --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "belong together" "$STRATA" prune "$A" --keep 3 --by probe --output "$BATS_TEST_TMPDIR/x"
+  refuses 1 "side by side" "$STRATA" prune "$A" --route 0+1 --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "choose another folder" "$STRATA" prune "$A" --route 0 --output "$A"
+  [ ! -e "$BATS_TEST_TMPDIR/x" ]
+}
+
+@test "models by name, at run time and on disk" {
+  "$STRATA" merge a="$A" b="$B" --route a:0-2,b:3-5 --force --images 32 --output "$BATS_TEST_TMPDIR/ab" --quiet
+  diff <("$STRATA" eval a="$A" b="$B" --route a:0-2,b:3-5 --limit 64 --json | scores) <("$STRATA" eval "$BATS_TEST_TMPDIR/ab" --limit 64 --json | scores)
+  refuses 2 "by name only" "$STRATA" eval "$A" "$B"
+  refuses 2 "called 'a'" "$STRATA" eval a="$A" a="$B"
+}
+
+@test "strangers are refused, and merged when forced" {
+  refuses 1 "do not descend from one start" "$STRATA" merge "$A" "$B" --output "$BATS_TEST_TMPDIR/soup"
+  "$STRATA" merge "$A" "$B" --force --images 32 --output "$BATS_TEST_TMPDIR/soup" --json 2>/dev/null | python3 -c '
+import json, sys
+result = json.load(sys.stdin)
+assert abs(list(result["kinship"].values())[0]) < 0.2
+assert len(result["interface"]["seams"]) == 14
+assert [each["model"] for each in result["interface"]["scores"]][0] == "merged"'
+}
+
+@test "merging a model with itself gives it back" {
+  for method in linear slerp; do
+    "$STRATA" merge "$A" "$A" --method $method --images 0 --output "$BATS_TEST_TMPDIR/$method" --quiet
+    cmp "$A/model.safetensors" "$BATS_TEST_TMPDIR/$method/model.safetensors"
+  done
+  for method in task_arithmetic ties dare_linear dare_ties; do
+    "$STRATA" merge "$A" "$A" --method $method --base "$A" --images 0 --output "$BATS_TEST_TMPDIR/$method" --quiet
+    cmp "$A/model.safetensors" "$BATS_TEST_TMPDIR/$method/model.safetensors"
+  done
+}
+
+@test "a mergekit recipe, its folders relative to it" {
+  cp -r "$A" "$BATS_TEST_TMPDIR/first"
+  cat >"$BATS_TEST_TMPDIR/merge.yml" <<'YAML'
+slices:
+  - sources:
+      - {model: first, layer_range: [0, 4]}
+  - sources:
+      - {model: first, layer_range: [2, 6]}
+merge_method: passthrough
+dtype: float32
+YAML
+  (cd / && "$STRATA" merge --config "$BATS_TEST_TMPDIR/merge.yml" --images 32 --output "$BATS_TEST_TMPDIR/long" --quiet)
+  diff <("$STRATA" eval "$A" --route 0-3,2-5 --limit 64 --json | scores) <("$STRATA" eval "$BATS_TEST_TMPDIR/long" --limit 64 --json | scores)
+  sed -i 's/passthrough/model_stock/' "$BATS_TEST_TMPDIR/merge.yml"
+  refuses 1 "merge.yml:6:15: " "$STRATA" merge --config "$BATS_TEST_TMPDIR/merge.yml" --output "$BATS_TEST_TMPDIR/x"
+  printf 'models: [{model: nowhere, parameters: {weight: 1}}]\nmerge_method: linear\n' >"$BATS_TEST_TMPDIR/merge.yml"
+  refuses 1 "nowhere" "$STRATA" merge --config "$BATS_TEST_TMPDIR/merge.yml" --output "$BATS_TEST_TMPDIR/x"
+}
+
+@test "merge: mistakes" {
+  refuses 2 "expected the folders" "$STRATA" merge --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "--density means nothing" "$STRATA" merge "$A" "$A" --density 1,1 --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "one number for each" "$STRATA" merge "$A" "$A" --weight 1 --output "$BATS_TEST_TMPDIR/x"
+  refuses 1 "base" "$STRATA" merge "$A" "$A" --method ties --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "leave --method" "$STRATA" merge "$A" --route 0-2 --method slerp --output "$BATS_TEST_TMPDIR/x"
+  refuses 2 "choose another folder" "$STRATA" merge "$A" "$A" --output "$A"
+  [ ! -e "$BATS_TEST_TMPDIR/x" ]
+}
+
+@test "ensembles of routes and of models" {
+  "$STRATA" eval "$A" --route 0-5 5,4,3,2,1,0 --ensemble --limit 64 --json >"$BATS_TEST_TMPDIR/one"
+  "$STRATA" eval "$A" --route 5,4,3,2,1,0 0-5 --ensemble --limit 64 --json >"$BATS_TEST_TMPDIR/other"
+  diff <(sed -n '/"ensemble"/,/}/p' "$BATS_TEST_TMPDIR/one") <(sed -n '/"ensemble"/,/}/p' "$BATS_TEST_TMPDIR/other")
+  grep -q '"members": 2' "$BATS_TEST_TMPDIR/one"
+  "$STRATA" eval "$A" "$B" --ensemble --average logits --limit 64 --json | grep -q '"members": 2'
+}
