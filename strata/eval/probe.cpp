@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "strata/base/error.h"
+#include "strata/eval/block_scores.h"
 #include "strata/eval/score.h"
 #include "strata/route/order.h"
 #include "strata/route/print.h"
@@ -49,6 +50,41 @@ std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& route
   return sums;
 }
 
+BlockWidths widths_of(const Stack& stack) {
+  if (stack.chain.blocks.empty()) return {};
+  BlockWidths widths{stack.chain.blocks.front().heads, stack.chain.blocks.front().neurons};
+  for (const BlockSpec& block : stack.chain.blocks) {  // one matrix for all blocks: what they all have
+    widths.heads = std::min(widths.heads, block.heads);
+    widths.neurons = std::min(widths.neurons, block.neurons);
+  }
+  return widths;
+}
+
+// Chosen on some images, measured on others: what looks best among many is flattered by the images it was chosen on.
+std::vector<ElasticityReport::Budget> budgets_of(const Stack& stack, const ImageSet& choice, const ImageSet& used,
+                                                 const ImageConfig& images, const ProbeConfig& config) {
+  const ImageSet seen = slice(choice, 0, std::min(config.choice_images, choice.size()));
+  std::vector<Route> routes{identity(stack.depth())};
+  std::vector<Score> chosen{score(stack, routes[0], seen, images, config.batch)};
+  for (const Removal& removal : remove_greedily(stack, stack.depth(), seen, images, config.batch)) {
+    routes.push_back(removal.left);
+    chosen.push_back(removal.score);
+  }
+  const auto scores = score_routes(stack, routes, used, images, config.batch);
+  std::vector<ElasticityReport::Budget> budgets;
+  double best = -1;
+  for (size_t i = routes.size(); i-- > 0;) {
+    const double accuracy = scores[i].accuracy;
+    budgets.push_back(
+        {std::ssize(routes[i].steps),
+         {print_route(routes[i]), accuracy, scores[i].loss, wilson(accuracy, used.size(), config.confidence)},
+         chosen[i].accuracy,
+         chosen[i].accuracy > best});
+    best = std::max(best, chosen[i].accuracy);
+  }
+  return budgets;
+}
+
 }  // namespace
 
 double ElasticityReport::noise() const {
@@ -58,9 +94,9 @@ double ElasticityReport::noise() const {
 }
 
 ElasticityReport probe(const std::string& name, const Stack& stack, const ImageSet& set, const ImageConfig& images,
-                       const ProbeConfig& config, const ProbeProgress& progress) {
+                       const ProbeConfig& config, const ProbeProgress& progress, const ImageSet* choice) {
   const auto start = std::chrono::steady_clock::now();
-  const ProbePlan plan = plan_probe(stack.depth(), config);
+  const ProbePlan plan = plan_probe(stack.depth(), config, widths_of(stack));
   if (set.size() < 1) fail("probe: the data set '", set.name, "' is empty");
   const ImageSet used = config.images > 0 ? slice(set, 0, std::min(config.images, set.size())) : set;
 
@@ -97,6 +133,9 @@ ElasticityReport probe(const std::string& name, const Stack& stack, const ImageS
   for (const int32_t route : plan.pairs)
     report.pairs.push_back(route < 0 ? std::numeric_limits<double>::quiet_NaN() : scores[route].accuracy);
   for (const auto& in : plan.windows) report.windows.push_back({in.window, spread(in.orders)});
+  for (const int32_t route : plan.heads) report.heads.push_back(scores[route].accuracy);
+  for (const int32_t route : plan.neurons) report.neurons.push_back(scores[route].accuracy);
+  if (choice && config.choice_images > 0) report.budgets = budgets_of(stack, *choice, used, images, config);
 
   if (config.timing_images > 0) {
     const ImageSet timed = slice(used, 0, std::min(config.timing_images, used.size()));

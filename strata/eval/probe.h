@@ -42,6 +42,13 @@ struct ElasticityReport {
     int64_t blocks = 0;
     Spread accuracy;
   };
+  /// A route for those who can pay for so many block passes, chosen on other images than it is measured on.
+  struct Budget {
+    int64_t passes = 0;
+    Measured measured;
+    double chosen_accuracy = 0;  // on the images it was chosen on
+    bool recommended = false;    // no cheaper route was at least as accurate there
+  };
   /// Block passes for one batch, and the seconds of the whole probe.
   struct Work {
     int64_t routes = 0;
@@ -71,6 +78,9 @@ struct ElasticityReport {
   std::vector<Measured> exits;    // [0 .. depth blocks run]; empty when not asked for
   std::vector<double> pairs;      // [depth, depth], see plan_probe; no number on the diagonal; empty when not asked for
   std::vector<Window> windows;
+  std::vector<double> heads;    // [depth, heads]: accuracy without this head; empty when not asked for
+  std::vector<double> neurons;  // [depth, groups]: accuracy without this group of neurons; empty when not asked for
+  std::vector<Budget> budgets;  // from no blocks to all; empty without images to choose on
   Work work;
   std::optional<BlockMap> map;
 
@@ -85,9 +95,11 @@ struct ElasticityReport {
 using ProbeProgress = std::function<void(int64_t done, int64_t total)>;
 
 /// Measures a stack: one walk along the trie of all routes of plan_probe for each batch, then the map of block outputs.
+/// Routes for a budget are found by taking away one block at a time, the least loss on `choice` (nullptr: none are).
 /// Apart from the times a pure function of its arguments. Throws UsageError for a configuration that makes no sense,
 /// Error for images that do not fit.
 ElasticityReport probe(const std::string& name, const Stack& stack, const ImageSet& set, const ImageConfig& images,
-                       const ProbeConfig& config = {}, const ProbeProgress& progress = {});
+                       const ProbeConfig& config = {}, const ProbeProgress& progress = {},
+                       const ImageSet* choice = nullptr);
 
 }  // namespace strata

@@ -215,6 +215,64 @@ ProbeFigure figure_exits(const Reports& reports) {
           {plot, "The final norm and head, which were trained at the full depth, read the stream early.", true}};
 }
 
+ProbeFigure figure_budgets(const Reports& reports) {
+  report::Plot plot{
+      .title = "Accuracy for a budget",
+      .subtitle =
+          fmt::format("The best routes found for so many block passes; band: {} interval over images", level(reports)),
+      .x = {.label = "block passes", .integers = true},
+      .y = kAccuracy,
+      .references = guessing(reports)};
+  for (const auto& report : reports) {
+    report::Line line{.name = report.name};
+    for (const auto& budget : report.budgets)
+      if (budget.recommended)
+        add_point(line, static_cast<double>(budget.passes), budget.measured.accuracy, budget.measured.images.low,
+                  budget.measured.images.high);
+    plot.lines.push_back(std::move(line));
+  }
+  return {
+      "budgets",
+      {plot,
+       "Blocks were taken away one at a time, the least loss each time, on training images; shown is what the routes "
+       "give on the test images. Routes that a cheaper one equals are left out.",
+       true}};
+}
+
+namespace {
+
+// Change in accuracy when a piece of a block is switched off, on one scale of colours for all models.
+ProbeFigure figure_switched_off(const Reports& reports, size_t index, std::vector<double> ElasticityReport::* values,
+                                const char* what, const char* file) {
+  const ElasticityReport& report = reports[index];
+  report::Plot plot{.title = fmt::format("{}: each {} switched off", report.name, what),
+                    .subtitle = "Change in accuracy when this one alone is left out",
+                    .x = {.label = what},
+                    .y = {.label = "block"}};
+  report::HeatMap heat{.label = "change", .unit = "points", .low = 0, .high = 0, .centre = 0};
+  for (const auto& each : reports)
+    for (const double accuracy : each.*values) {
+      heat.low = std::min(*heat.low, 100 * (accuracy - each.in_order.accuracy));
+      heat.high = std::max(*heat.high, 100 * (accuracy - each.in_order.accuracy));
+    }
+  const auto& own = report.*values;
+  for (int64_t block = 0; block < report.depth; ++block) heat.rows.push_back(std::to_string(block));
+  for (int64_t i = 0; i < std::ssize(own) / report.depth; ++i) heat.columns.push_back(std::to_string(i));
+  for (const double accuracy : own) heat.values.push_back(100 * (accuracy - report.in_order.accuracy));
+  plot.heat = std::move(heat);
+  return {numbered(file, reports, index), {plot, "", true}};
+}
+
+}  // namespace
+
+ProbeFigure figure_heads(const Reports& reports, size_t index) {
+  return figure_switched_off(reports, index, &ElasticityReport::heads, "head", "heads");
+}
+
+ProbeFigure figure_neurons(const Reports& reports, size_t index) {
+  return figure_switched_off(reports, index, &ElasticityReport::neurons, "group of neurons", "neurons");
+}
+
 ProbeFigure figure_pairs(const Reports& reports, size_t index) {
   const ElasticityReport& report = reports[index];
   report::Plot plot{.title = fmt::format("{}: two blocks side by side", report.name),

@@ -22,7 +22,11 @@ ProbeFigure figure_windows(const std::vector<ElasticityReport>& reports);  // on
 ProbeFigure figure_without(const std::vector<ElasticityReport>& reports);
 ProbeFigure figure_exits(const std::vector<ElasticityReport>& reports);  // only where exits were measured
 
+ProbeFigure figure_budgets(const std::vector<ElasticityReport>& reports);  // only where routes were recommended
+
 /// Drawings of one of the models.
+ProbeFigure figure_heads(const std::vector<ElasticityReport>& reports, size_t index);    // only where measured
+ProbeFigure figure_neurons(const std::vector<ElasticityReport>& reports, size_t index);  // only where measured
 ProbeFigure figure_pairs(const std::vector<ElasticityReport>& reports, size_t index);
 ProbeFigure figure_map(const std::vector<ElasticityReport>& reports, size_t index, bool by_slot);
 

@@ -35,6 +35,15 @@ Json list(const List& items, Function&& convert) {
   return json;
 }
 
+// One list for each block.
+Json matrix(const std::vector<double>& values, int64_t depth) {
+  Json rows = Json::array();
+  const int64_t columns = depth > 0 ? std::ssize(values) / depth : 0;
+  for (auto row = values.begin(); row != values.end(); row += columns)
+    rows.push_back(list(std::vector<double>(row, row + columns), number));
+  return rows;
+}
+
 Json to_json(const BlockMap& map, bool with_points) {
   Json json{{"points", map.block.size()},
             {"share_block", number(map.share_block)},
@@ -77,11 +86,16 @@ Json to_json(const ElasticityReport& report, bool with_map) {
   });
   json["without"] = list(report.without, measured);
   json["exits"] = list(report.exits, measured);
-  json["pairs"] = Json::array();
-  for (size_t begin = 0; begin < report.pairs.size(); begin += report.depth) {
-    const std::vector<double> row(report.pairs.begin() + begin, report.pairs.begin() + begin + report.depth);
-    json["pairs"].push_back(list(row, number));
-  }
+  json["pairs"] = matrix(report.pairs, report.depth);
+  json["heads"] = matrix(report.heads, report.depth);
+  json["neurons"] = matrix(report.neurons, report.depth);
+  json["budgets"] = list(report.budgets, [](const Report::Budget& budget) {
+    Json item{{"passes", budget.passes}};
+    item.update(to_json(budget.measured));
+    item["chosen_accuracy"] = number(budget.chosen_accuracy);
+    item["recommended"] = budget.recommended;
+    return item;
+  });
   json["windows"] = list(report.windows, [](const Report::Window& window) {
     return Json{{"blocks", window.blocks}, {"accuracy", to_json(window.accuracy)}};
   });

@@ -59,6 +59,8 @@ void check(int64_t depth, const ProbeConfig& config) {
   between("map_orders", config.map_orders, 1);
   at_least("map_images", config.map_images, 0);
   at_least("timing_images", config.timing_images, 0);
+  at_least("neuron_groups", config.neuron_groups, 0);
+  at_least("choice_images", config.choice_images, 0);
   for (const int64_t window : config.windows) at_least("each of windows", window, 2);
   if (!(config.confidence > 0 && config.confidence < 1))
     fail_usage("probe: confidence must lie between 0 and 1, got ", config.confidence);
@@ -66,7 +68,8 @@ void check(int64_t depth, const ProbeConfig& config) {
 
 class Planner {
  public:
-  Planner(int64_t depth, const ProbeConfig& config) : depth_(depth), config_(config), random_(config.seed) {}
+  Planner(int64_t depth, const ProbeConfig& config, const BlockWidths& widths)
+      : depth_(depth), config_(config), widths_(widths), random_(config.seed) {}
 
   ProbePlan plan() {
     plan_.in_order = add(identity(depth_));
@@ -80,6 +83,9 @@ class Planner {
       for (int64_t stays = 0; stays < depth_; ++stays)
         for (int64_t moves = 0; moves < depth_; ++moves)
           plan_.pairs.push_back(stays == moves ? -1 : add(side_by_side(stays, moves)));
+    if (config_.heads) plan_.heads = switched_off(Limit::Kind::heads, widths_.heads, widths_.heads);
+    plan_.neurons =
+        switched_off(Limit::Kind::neurons, widths_.neurons, std::min(config_.neuron_groups, widths_.neurons));
     for (const int64_t window : config_.windows) {
       if (window >= depth_) continue;
       const SamplerConfig sampler{.kind = "shuffle", .window = window};
@@ -158,6 +164,21 @@ class Planner {
     }
   }
 
+  // [depth, groups]: each group of members of each block left out alone.
+  std::vector<int32_t> switched_off(Limit::Kind kind, int64_t members, int64_t groups) {
+    std::vector<int32_t> routes;
+    for (int64_t block = 0; block < depth_ && groups > 1; ++block)
+      for (int64_t group = 0; group < groups; ++group) {
+        Limit limit{.kind = kind};
+        for (int64_t member = 0; member < members; ++member)
+          if (member * groups / members != group) limit.members.push_back(static_cast<int32_t>(member));
+        Route route = identity(depth_);
+        route.steps[block][0].limits = {limit};
+        routes.push_back(add(route));
+      }
+    return routes;
+  }
+
   Route without(int64_t block) const {
     Route route = identity(depth_);
     route.steps.erase(route.steps.begin() + block);
@@ -174,6 +195,7 @@ class Planner {
 
   int64_t depth_;
   const ProbeConfig& config_;
+  BlockWidths widths_;
   Random random_;
   ProbePlan plan_;
   std::unordered_map<Route, int32_t> index_;
@@ -181,9 +203,9 @@ class Planner {
 
 }  // namespace
 
-ProbePlan plan_probe(int64_t depth, const ProbeConfig& config) {
+ProbePlan plan_probe(int64_t depth, const ProbeConfig& config, const BlockWidths& widths) {
   check(depth, config);
-  return Planner(depth, config).plan();
+  return Planner(depth, config, widths).plan();
 }
 
 }  // namespace strata

@@ -18,6 +18,9 @@ struct ProbeConfig {
   int64_t subsets = 16;      // choices drawn for each number of missing blocks
   bool exits = true;
   bool pairs = true;
+  bool heads = true;            // each head of each block switched off alone
+  int64_t neuron_groups = 8;    // neurons of each block in so many groups, each switched off alone; 0: not measured
+  int64_t choice_images = 500;  // training images on which routes for a budget are chosen; 0: none are
   std::vector<int64_t> windows = {2, 4};  // blocks change places inside windows of so many
   int64_t map_orders = 10;                // orders in which block outputs are collected for the map
   int64_t map_images = 10;                // images they are collected for; 0: no map
@@ -37,6 +40,9 @@ void fields(ProbeConfig& config, Visit&& visit) {
   visit("subsets", config.subsets);
   visit("exits", config.exits);
   visit("pairs", config.pairs);
+  visit("heads", config.heads);
+  visit("neuron_groups", config.neuron_groups);
+  visit("choice_images", config.choice_images);
   visit("windows", config.windows);
   visit("map_orders", config.map_orders);
   visit("map_images", config.map_images);
@@ -71,11 +77,19 @@ struct ProbePlan {
   std::vector<int32_t> exits;                 // [0 .. depth blocks run]
   std::vector<int32_t> pairs;                 // [depth, depth]; -1 on the diagonal
   std::vector<InWindow> windows;              // those smaller than the stack is deep
+  std::vector<int32_t> heads;                 // [depth, heads]: without this one
+  std::vector<int32_t> neurons;               // [depth, groups]: without this group of neighbours
+};
+
+/// What blocks have that can be switched off; 0: nothing.
+struct BlockWidths {
+  int64_t heads = 0, neurons = 0;
 };
 
 /// The routes for a stack of `depth` blocks. Pair (r, c) is block c taken out of its slot and run side by side with
-/// block r, in r's slot, all others in order: above the diagonal a block runs earlier than trained, below it later. A
-/// pure function of its arguments. Throws UsageError for a configuration or a depth that makes no sense.
-ProbePlan plan_probe(int64_t depth, const ProbeConfig& config);
+/// block r, in r's slot, all others in order: above the diagonal a block runs earlier than trained, below it later. Of a single
+/// head, or of fewer neurons than two groups take, none is switched off. A pure function of its arguments. Throws
+/// UsageError for a configuration or a depth that makes no sense.
+ProbePlan plan_probe(int64_t depth, const ProbeConfig& config, const BlockWidths& widths = {});
 
 }  // namespace strata
