@@ -9,6 +9,7 @@
 #include "strata/eval/probe_json.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
+#include "strata/route/sampler.h"
 #include "strata/surgery/assemble.h"
 #include "strata/surgery/stored_routes.h"
 #include "tests/surgery/small_model.h"
@@ -36,8 +37,10 @@ TEST(Prune, GradientsAreTheRoutesBitForBit) {
   const Model model = small_model(2);
   const Model pruned = prune(model, parse_route("0,2,3"));
   const auto gradients = [](const Model& of, const Route& route) {
-    for (const auto& entry : of.stack().weights.entries())
-      entry.value.detach_().requires_grad_(true).mutable_grad() = {};
+    for (const auto& entry : of.stack().weights.entries()) {
+      entry.value.detach_().requires_grad_(true);
+      entry.value.mutable_grad() = Tensor();
+    }
     logits_of(of, route).square().sum().backward();
     std::map<std::string, Tensor> result;
     for (const auto& entry : of.stack().weights.entries())
@@ -97,7 +100,7 @@ TEST(Prune, StoredRoutesFollowTheirBlocks) {
   SamplerConfig sampler{.kind = "drop", .route = "1-3", .rate = "list", .rates = {0.1, 0.2, 0.3, 0.4}};
   SamplerConfig back;
   read_config(back, parse_toml(renumber_stored(print_toml(config_node(sampler)), now), "sampler"));
-  EXPECT_EQ(back.route, "1,2");
+  EXPECT_EQ(back.route, "1-2");
   EXPECT_THAT(back.rates, ElementsAre(0.1, 0.3, 0.4));
   EXPECT_EQ(back.kind, "drop");
 }
