@@ -133,7 +133,10 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("FILE");
   count(eval, "--orders", o.eval.orders, "this many random orders of all blocks");
   count(eval, "--keep", o.eval.keep, "with --orders: random choices of so many blocks, in ascending order");
-  seed(eval, o.eval.seed, "seed of --orders");
+  count(eval, "--merges", o.eval.merges,
+        "this many random merges of the named models: slot i runs block i of one of them");
+  eval->add_flag("--any-slot", o.eval.any_slot, "with --merges: each slot runs any block of any of them, none twice");
+  seed(eval, o.eval.seed, "seed of --orders and --merges");
   sources(eval, o.eval.sources);
   data(eval, o.eval.data);
   eval->add_option("--split", o.eval.split, "which images")

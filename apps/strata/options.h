@@ -27,6 +27,8 @@ struct Eval {
   std::vector<std::string> routes;
   std::string routes_file;  // one route per line
   int64_t orders = 0;       // random orders of all blocks
+  int64_t merges = 0;       // random merges of the models given
+  bool any_slot = false;    // with merges: blocks change their slots too
   int64_t keep = 0;         // with orders: random subsets of this many blocks instead, in ascending order
   uint64_t seed = 0;
   std::vector<std::string> sources;  // "a=FOLDER"

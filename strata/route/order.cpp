@@ -52,6 +52,26 @@ std::vector<Route> random_orders(int64_t blocks, int64_t count, Random random) {
   return random_subsets(blocks, blocks, count, true, random);
 }
 
+std::vector<Route> random_merges(int64_t blocks, const std::vector<std::string>& sources, int64_t count, bool any_slot,
+                                 Random random) {
+  if (sources.empty()) fail("merges: expected models to draw blocks from, got none");
+  std::vector<Route> routes;
+  for (int64_t i = 0; i < count; ++i) {
+    Random own = random.fork(static_cast<uint64_t>(i));
+    std::vector<int32_t> all(any_slot ? blocks * std::ssize(sources) : 0);
+    std::iota(all.begin(), all.end(), 0);
+    shuffle(all, own);
+    Route route;
+    for (int64_t slot = 0; slot < blocks; ++slot) {
+      const auto model = any_slot ? all[slot] / blocks : static_cast<int64_t>(own.below(sources.size()));
+      route.steps.push_back(
+          {Call{.source = sources[model], .block = static_cast<int32_t>(any_slot ? all[slot] % blocks : slot)}});
+    }
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
 std::vector<Route> random_subsets(int64_t blocks, int64_t kept, int64_t count, bool shuffled, Random random) {
   const std::vector<int32_t> all = ascending(blocks);
   if (kept < 0 || kept > blocks) fail("random subsets: expected 0 to ", blocks, " blocks to keep, found ", kept);

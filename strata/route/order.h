@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "strata/base/random.h"
@@ -21,6 +22,12 @@ std::vector<Route> all_orders(int64_t blocks);
 
 /// `count` independent, uniformly random orders of all blocks: the "arbitrary order" protocol of LayerShuffle.
 std::vector<Route> random_orders(int64_t blocks, int64_t count, Random random);
+
+/// `count` independent merges of models of `blocks` blocks each, called by the names in `sources` (empty: the opened
+/// model): slot i runs block i of a model drawn at random; or, with `any_slot`, each slot a block drawn from all blocks of
+/// all models, none of them twice. The protocol by which LayerShuffle merges. Throws Error without models.
+std::vector<Route> random_merges(int64_t blocks, const std::vector<std::string>& sources, int64_t count, bool any_slot,
+                                 Random random);
 
 /// `count` independent choices of `kept` of the blocks, each uniform over all subsets: pruning at inference. Blocks run
 /// in ascending order (the protocol of LayerDrop), or in a random one with `shuffled` (that of LayerShuffle).

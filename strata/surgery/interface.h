@@ -52,8 +52,8 @@ std::vector<Seam> seams_between(const Model& merged, const std::string& name, co
 /// they share no matrix. Throws Error when matrices of one name have different shapes.
 double kinship(const Model& a, const Model& b);
 
-/// Below this kinship two models plainly do not descend from one start. Independent starts measure within 0.01 of 0,
-/// fine-tunings of one start 0.6 and more.
+/// Below this kinship two models plainly do not descend from one start. On Fashion-MNIST, after 300 steps at full rate,
+/// two seeds measure 0.004 and two ways of training one start 0.96.
 inline constexpr double kLeastKinship = 0.2;
 
 }  // namespace strata

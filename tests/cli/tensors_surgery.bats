@@ -102,6 +102,15 @@ YAML
   [ ! -e "$BATS_TEST_TMPDIR/x" ]
 }
 
+@test "random merges of models" {
+  "$STRATA" eval a="$A" b="$B" --merges 5 --any-slot --limit 64 --json | python3 -c '
+import json, sys
+result = json.load(sys.stdin)
+assert result["random"]["routes"] == 5 and len(result["routes"]) == 6, result'
+  refuses 2 "--any-slot" "$STRATA" eval a="$A" b="$B" --any-slot
+  refuses 2 "both say" "$STRATA" eval a="$A" b="$B" --merges 2 --orders 2
+}
+
 @test "ensembles of routes and of models" {
   "$STRATA" eval "$A" --route 0-5 5,4,3,2,1,0 --ensemble --limit 64 --json >"$BATS_TEST_TMPDIR/one"
   "$STRATA" eval "$A" --route 5,4,3,2,1,0 0-5 --ensemble --limit 64 --json >"$BATS_TEST_TMPDIR/other"

@@ -238,7 +238,7 @@ TEST(Probe, SharingSavesWork) {
   ProbeConfig config = quick();
   config.timing_images = 10;
   const ElasticityReport report = probe_of(model, config);
-  const ProbePlan plan = plan_probe(kDepth, config);
+  const ProbePlan plan = plan_probe(kDepth, config, {.heads = 3, .neurons = 20});
   double calls = 0;
   for (const Route& route : plan.routes)
     for (const Step& step : route.steps) calls += static_cast<double>(step.size());
@@ -247,6 +247,59 @@ TEST(Probe, SharingSavesWork) {
   EXPECT_GT(report.work.saving(), 1.2);
   EXPECT_GT(report.work.timing_shared, 0);
   EXPECT_GT(report.work.timing_one_by_one, 0);
+}
+
+TEST(ProbePlan, SwitchesOffEachHeadAndGroupOfNeurons) {
+  ProbeConfig config = quick();
+  config.neuron_groups = 3;
+  const ProbePlan plan = plan_probe(kDepth, config, {.heads = 3, .neurons = 8});
+  ASSERT_EQ(plan.heads.size(), kDepth * 3);
+  EXPECT_EQ(print_route(plan.routes[plan.heads[1 * 3 + 1]]), "0,1[heads=0,2],2-3");
+  ASSERT_EQ(plan.neurons.size(), kDepth * 3);
+  EXPECT_EQ(print_route(plan.routes[plan.neurons[0]]), "0[neurons=3-7],1-3");
+  EXPECT_EQ(print_route(plan.routes[plan.neurons[2]]), "0[neurons=0-5],1-3");
+  EXPECT_TRUE(plan_probe(kDepth, config, {.heads = 1, .neurons = 1}).heads.empty());
+  EXPECT_TRUE(plan_probe(kDepth, config, {.heads = 1, .neurons = 1}).neurons.empty());
+  config.heads = false;
+  config.neuron_groups = 0;
+  EXPECT_TRUE(plan_probe(kDepth, config, {.heads = 3, .neurons = 8}).heads.empty());
+  EXPECT_TRUE(plan_probe(kDepth, config, {.heads = 3, .neurons = 8}).neurons.empty());
+}
+
+TEST(Probe, HeadsAndNeuronsAreTheirRoutes) {
+  const Case model = labelled(small_stack());
+  const ElasticityReport report = probe_of(model);
+  ASSERT_EQ(report.heads.size(), kDepth * 3);
+  ASSERT_EQ(report.neurons.size(), kDepth * 8);
+  EXPECT_EQ(report.heads[2 * 3 + 0], score(model.stack, parse_route("0-1,2[heads=1,2],3"), model.set, {}, 16).accuracy);
+  // The first of eight groups of twenty neurons: 0, 1 and 2.
+  EXPECT_EQ(report.neurons[3 * 8 + 0],
+            score(model.stack, parse_route("0-2,3[neurons=3-19]"), model.set, {}, 16).accuracy);
+  const Case idle = labelled(idle_last_block());
+  const ElasticityReport calm = probe_of(idle);
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(calm.heads[(kDepth - 1) * 3 + i], calm.in_order.accuracy);
+  for (int64_t i = 0; i < 8; ++i) EXPECT_EQ(calm.neurons[(kDepth - 1) * 8 + i], calm.in_order.accuracy);
+}
+
+TEST(Probe, RoutesForABudget) {
+  const Case model = labelled(idle_last_block());
+  EXPECT_TRUE(probe_of(model).budgets.empty());
+  const ElasticityReport report = probe("toy", model.stack, model.set, {}, quick(), {}, &model.set);
+  ASSERT_EQ(report.budgets.size(), kDepth + 1);
+  double best = -1;
+  for (size_t i = 0; i < report.budgets.size(); ++i) {
+    const auto& budget = report.budgets[i];
+    EXPECT_EQ(budget.passes, static_cast<int64_t>(i));
+    EXPECT_EQ(std::ssize(parse_route(budget.measured.route).steps), budget.passes);
+    EXPECT_EQ(budget.measured.accuracy,
+              score(model.stack, parse_route(budget.measured.route), model.set, {}, 16).accuracy);
+    EXPECT_EQ(budget.recommended, budget.chosen_accuracy > best);
+    best = std::max(best, budget.chosen_accuracy);
+  }
+  // Without the block that does nothing the network is as good, so nobody should pay for it.
+  EXPECT_EQ(report.budgets[kDepth - 1].measured.route, "0-2");
+  EXPECT_TRUE(report.budgets[kDepth - 1].recommended);
+  EXPECT_FALSE(report.budgets[kDepth].recommended);
 }
 
 TEST(Probe, ReportsProgress) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -70,6 +71,30 @@ TEST(RouteOrder, RandomOrdersHoldEveryBlockOnce) {
     std::sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a[0].block < b[0].block; });
     EXPECT_EQ(Route{steps}, identity(7));
   }
+}
+
+TEST(RouteOrder, MergesTakeBlocksFromAllModels) {
+  const auto same = random_merges(5, {"", "b"}, 200, false, Random(1));
+  ASSERT_EQ(same.size(), 200U);
+  int64_t own = 0;
+  for (const Route& route : same) {
+    ASSERT_EQ(route.steps.size(), 5U);
+    for (int32_t slot = 0; slot < 5; ++slot) {
+      EXPECT_EQ(route.steps[slot][0].block, slot);
+      own += route.steps[slot][0].source.empty();
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(own), 500, 4 * std::sqrt(1000 * 0.25));
+  std::set<std::string> seen;
+  for (const Route& route : random_merges(5, {"a", "b"}, 200, true, Random(1))) {
+    std::set<std::pair<std::string, int32_t>> blocks;
+    for (const Step& step : route.steps) blocks.emplace(step[0].source, step[0].block);
+    EXPECT_EQ(blocks.size(), 5U);  // none twice
+    seen.insert(print_step(route.steps[0]));
+  }
+  EXPECT_EQ(seen.size(), 10U);
+  EXPECT_EQ(random_merges(5, {"a", "b"}, 3, true, Random(1)), random_merges(5, {"a", "b"}, 3, true, Random(1)));
+  EXPECT_THROW(random_merges(5, {}, 1, false, Random(1)), Error);
 }
 
 }  // namespace

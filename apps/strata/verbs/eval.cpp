@@ -44,7 +44,26 @@ struct Plan {
   size_t named = 0;
 };
 
-Plan plan(const Eval& options, int64_t depth) {
+std::vector<Route> joined(std::vector<Route> first, const std::vector<Route>& more) {
+  first.insert(first.end(), more.begin(), more.end());
+  return first;
+}
+
+// Random merges of all models given; those that differ in depth have no slots in common.
+std::vector<Route> merges_of(const Eval& options, const OpenModels& open) {
+  const int64_t depth = open.first().stack().depth();
+  for (size_t i = 0; i < open.models.size(); ++i)
+    if (const int64_t other = open.models[i]->stack().depth(); other != depth)
+      fail_usage("--merges: expected models of one depth, got ", open.folders[i], " with ", other, " blocks and ",
+                 open.folders[0], " with ", depth);
+  return random_merges(depth, open.names, options.merges, options.any_slot, Random(options.seed));
+}
+
+Plan plan(const Eval& options, const OpenModels& open) {
+  const int64_t depth = open.first().stack().depth();
+  if (options.merges > 0 && options.orders > 0)
+    fail_usage("--merges and --orders both say which routes are drawn; ask for one after the other");
+  if (options.any_slot && options.merges == 0) fail_usage("--any-slot is about --merges; give --merges N too");
   Plan plan;
   for (const auto& text : options.routes) plan.routes.push_back(parse_route(text));
   if (!options.routes_file.empty())
@@ -58,8 +77,9 @@ Plan plan(const Eval& options, int64_t depth) {
     const Random random(options.seed);
     const auto drawn = options.keep > 0 ? random_subsets(depth, options.keep, options.orders, false, random)
                                         : random_orders(depth, options.orders, random);
-    plan.routes.insert(plan.routes.end(), drawn.begin(), drawn.end());
+    plan.routes = joined(std::move(plan.routes), drawn);
   }
+  if (options.merges > 0) plan.routes = joined(std::move(plan.routes), merges_of(options, open));
   return plan;
 }
 
@@ -109,7 +129,7 @@ void eval(const Common& common, const Eval& options) {
     if (open.names[i].empty() && !options.ensemble)
       fail_usage("routes can call a further model by name only: give b=", open.folders[i],
                  ", or --ensemble to average the models' outputs");
-  const Plan work = plan(options, model.stack().depth());
+  const Plan work = plan(options, open);
   // Every route is checked before the data is loaded.
   const RunOptions run_options{.sources = &sources};
   const Runner runner(model.stack(), run_options);
@@ -151,8 +171,10 @@ void eval(const Common& common, const Eval& options) {
   print_table({"route", "#accuracy", "#loss"}, rows);
   if (!drawn.empty())
     std::cout << fmt::format("{} random {}: {} ± {:.1f}, from {} to {}\n", drawn.size(),
-                             options.keep > 0 ? "choices" : "orders", percent(summary.mean), 100 * summary.sd,
-                             percent(summary.least), percent(summary.most));
+                             options.merges > 0 ? "merges"
+                             : options.keep > 0 ? "choices"
+                                                : "orders",
+                             percent(summary.mean), 100 * summary.sd, percent(summary.least), percent(summary.most));
   if (!common.quiet)
     std::cerr << fmt::format("{} images of {}, {:.1f} s, {:.0f} block passes a batch where one by one takes {:.0f}\n",
                              set.size(), set.name, trie.seconds, trie.cost, trie.cost_one_by_one);

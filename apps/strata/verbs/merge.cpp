@@ -144,9 +144,9 @@ std::vector<std::pair<std::string, double>> check_kinship(const Work& work, bool
     result.emplace_back(key, kin);
     if (!(kin < kLeastKinship)) continue;
     const std::string finding = fmt::format(
-        "{} and {} do not descend from one start: the cosine between their block matrices is {:.3f}, of "
-        "fine-tunings of one checkpoint {} and more",
-        work.folders.at(work.order.front()), work.folders.at(key), kin, kLeastKinship);
+        "{} and {} do not descend from one start: expected a cosine between their block matrices of {} or more "
+        "(fine-tunings of one checkpoint are near 1), found {:.3f}",
+        work.folders.at(work.order.front()), work.folders.at(key), kLeastKinship, kin);
     if (!force) fail(finding, "; what is put together from such models does not work (--force merges all the same)");
     if (!quiet) std::cerr << "warning: " << finding << "\n";
   }
