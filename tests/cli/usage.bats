@@ -39,7 +39,7 @@ load common
   [ "$status" -eq 2 ]
   refuses 2 "unknown verb 'evall' (did you mean 'eval'?)" "$STRATA" evall
   refuses 2 "unknown option --rout (did you mean '--route'?)" "$STRATA" eval model --rout 0-3
-  refuses 2 "unexpected 'other'" "$STRATA" eval model other
+  refuses 2 "unexpected 'other'" "$STRATA" inspect model other
   refuses 2 "RECIPE is required" "$STRATA" train
   refuses 2 "MODEL is required" "$STRATA" probe
 }
