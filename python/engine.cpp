@@ -4,7 +4,9 @@
 
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
+#include <pybind11/stl/filesystem.h>
 
+#include <filesystem>
 #include <optional>
 
 #include "python/config_dict.h"
@@ -215,8 +217,9 @@ void bind_models(py::module_& m) {
       .def("cost", &cost_of, py::arg("route") = py::none(), py::arg("sources") = Sources(),
            "Block passes of a route that fits this model.")
       .def(
-          "save", [](const Model& model, const std::string& folder) { save_model(folder, model); }, py::arg("folder"),
-          py::call_guard<NoLock>(), "Writes the folder that strata.open and transformers read, whole or not at all.")
+          "save", [](const Model& model, const std::filesystem::path& folder) { save_model(folder.string(), model); },
+          py::arg("folder"), py::call_guard<NoLock>(),
+          "Writes the folder that strata.open and transformers read, whole or not at all.")
       .def_property_readonly(
           "weights",
           [](const Model& model) {
@@ -247,8 +250,8 @@ void bind_models(py::module_& m) {
                                    " parameters)");
       });
   m.def(
-      "open_model", [](const std::string& folder) { return ready(open_model(folder)); }, py::arg("folder"),
-      py::call_guard<NoLock>());
+      "open_model", [](const std::filesystem::path& folder) { return ready(open_model(folder.string())); },
+      py::arg("folder"), py::call_guard<NoLock>());
   m.def(
       "vit",
       [](const std::string& size, uint64_t seed, const py::kwargs& sizes) {

@@ -82,6 +82,16 @@ need_torch() {
   say "LibTorch ${found%% *} in ${found#* }"
 }
 
+# pytest beside the torch of a build, for the tests of the Python package: put into our own environment, asked for in another's.
+need_pytest() {
+  local python
+  python=$(sed -n 's/^STRATA_PYTHON_EXECUTABLE:INTERNAL=//p' "$checkout/build/$1/CMakeCache.txt")
+  if [ -z "$python" ] || "$python" -c 'import pytest' 2>/dev/null; then return 0; fi
+  [ "$python" = "$checkout/.venv/bin/python3" ] ||
+    fail "setup: the tests of the Python package need pytest in the environment of $python; install it there"
+  timed "installing pytest into .venv" "$checkout/.venv/bin/pip" install --quiet --disable-pip-version-check pytest
+}
+
 # As many compilers at once as cores allow and as memory feeds (1.5 GB each).
 jobs() {
   local cores memory

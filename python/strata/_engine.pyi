@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 from torch import Tensor
@@ -67,7 +68,7 @@ class Model:
         """pixels [batch, channels, height, width], normalised -> logits [batch, classes] and the taps by name."""
     def cost(self, route: Draw | Route | str | Sequence[int] | None = None, sources: Mapping[str, Model] = {}) -> float:
         """Block passes of a route that fits this model."""
-    def save(self, folder: str) -> None:
+    def save(self, folder: str | PathLike[str]) -> None:
         """Writes the folder that strata.open and transformers read, whole or not at all."""
     def parameters(self) -> list[Tensor]:
         """The trained weights, for a PyTorch optimiser."""
@@ -94,7 +95,7 @@ class composite:
     def __enter__(self) -> None: ...
     def __exit__(self, *error: object) -> None: ...
 
-def open_model(folder: str) -> Model:
+def open_model(folder: str | PathLike[str]) -> Model:
     """Opens a folder saved here, or a ViTForImageClassification saved by transformers."""
 
 def vit(size: str = "fashion", seed: int = 0, **sizes: Any) -> Model:
