@@ -21,7 +21,8 @@ extern "C" int omp_get_num_threads();
 namespace strata {
 namespace {
 
-int active_threads = 1;
+int active_threads = 0;  // 0: not set
+int (*followed_threads)() = nullptr;
 
 int affinity_cores() {
   cpu_set_t set;
@@ -119,14 +120,18 @@ ThreadChoice choose_threads(int requested) {
 void set_threads(int count) {
   active_threads = std::max(1, count);
 }
+void follow_threads(int (*count)()) {
+  followed_threads = count;
+}
 int threads() {
-  return active_threads;
+  if (active_threads > 0) return active_threads;
+  return followed_threads ? std::max(1, followed_threads()) : 1;
 }
 
 void detail::parallel_ranges(int64_t count, int64_t grain, void (*call)(void*, int64_t, int64_t, int), void* context) {
   if (count <= 0) return;
   const int64_t ranges =
-      std::min<int64_t>(active_threads, (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
+      std::min<int64_t>(threads(), (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
   if (ranges <= 1 || omp_in_parallel()) {
     call(context, 0, count, 0);
     return;

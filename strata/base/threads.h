@@ -15,8 +15,10 @@ struct ThreadChoice {
 /// requested > 0 wins (--threads), then STRATA_NUM_THREADS, then OMP_NUM_THREADS, then what affinity and cgroup (v1 and v2) allow.
 ThreadChoice choose_threads(int requested = 0);
 
-/// Threads parallel_for uses (default 1 until set; the command sets it once at start).
+/// Threads parallel_for uses: what was set (the command does so once at start), else what follow_threads was told to ask, else 1.
 void set_threads(int count);
+/// Until set_threads is called, parallel_for uses as many threads as `count` returns: for a process whose threads are another's business.
+void follow_threads(int (*count)());
 int threads();
 
 namespace detail {

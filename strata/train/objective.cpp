@@ -18,6 +18,8 @@ int64_t slot_of(std::string_view tap) {
   return slot;
 }
 
+}  // namespace
+
 std::vector<Live> live_rows(const Draw& draw, int64_t samples) {
   std::vector<Live> live;
   for (const auto& row : draw.live) {
@@ -29,8 +31,6 @@ std::vector<Live> live_rows(const Draw& draw, int64_t samples) {
   }
   return live;
 }
-
-}  // namespace
 
 Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels,
               const ObjectiveConfig& config, const RunOptions& options) {

@@ -28,6 +28,10 @@ struct Losses {
   Tensor position;        // mean over (slot, sample) of CE(slot logits, slot)
 };
 
+/// Which of `samples` samples run which step, as a pass reads it; empty when all run everywhere. Throws Error when the
+/// draw is for another number of samples.
+std::vector<Live> live_rows(const Draw& draw, int64_t samples);
+
 /// Loss of images under the route that was drawn for them.
 ///   pixels [samples, channels, height, width], labels [samples] int64; draw.live, where there is one, says which
 ///   samples run which step options: what else the pass needs; its taps and live rows are set here
