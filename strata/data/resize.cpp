@@ -15,6 +15,17 @@ void check_image(const Tensor& image) {
          image.sizes());
 }
 
+// Which of `size` pixels lies under the centre of each of `wanted`. Steps are added up as Pillow does, whose choice
+// between two that are equally near depends on it.
+Tensor nearest(int64_t size, int64_t wanted) {
+  Tensor index = at::empty({wanted}, at::kLong);
+  const double step = static_cast<double>(size) / static_cast<double>(wanted);
+  double at = step / 2;
+  for (int64_t i = 0; i < wanted; ++i, at += step)
+    index.mutable_data_ptr<int64_t>()[i] = std::min(static_cast<int64_t>(at), size - 1);
+  return index;
+}
+
 // The middle height x width of an image, with black around where the image is smaller.
 Tensor centre(const Tensor& image, int64_t height, int64_t width) {
   Tensor out = image;
@@ -35,21 +46,16 @@ Tensor resize(const Tensor& image, int64_t new_height, int64_t new_width, ImageF
     fail("resize: expected at least one pixel, asked for ", new_height, " x ", new_width);
   if (image.size(1) == new_height && image.size(2) == new_width) return image;
   const at::NoGradGuard no_grad;
-  const Tensor in = image.contiguous().unsqueeze(0);
+  if (filter == ImageFilter::nearest)
+    return image.index_select(1, nearest(image.size(1), new_height)).index_select(2, nearest(image.size(2), new_width));
+  // ATen's fast routine for bytes needs three channels, and takes small images for another layout unless it is this one.
+  const bool bytes = image.size(0) == 3;
+  const Tensor in = bytes ? image.unsqueeze(0).contiguous(at::MemoryFormat::ChannelsLast)
+                          : image.unsqueeze(0).to(at::kFloat).contiguous();
   const int64_t size[] = {new_height, new_width};
-  Tensor out;
-  switch (filter) {
-    case ImageFilter::nearest:
-      out = at::_upsample_nearest_exact2d(in, size);
-      break;
-    case ImageFilter::bilinear:
-      out = at::_upsample_bilinear2d_aa(in, size, /*align_corners=*/false);
-      break;
-    case ImageFilter::bicubic:
-      out = at::_upsample_bicubic2d_aa(in, size, /*align_corners=*/false);
-      break;
-  }
-  return out.squeeze(0).contiguous();
+  const Tensor out = filter == ImageFilter::bilinear ? at::_upsample_bilinear2d_aa(in, size, /*align_corners=*/false)
+                                                     : at::_upsample_bicubic2d_aa(in, size, /*align_corners=*/false);
+  return (bytes ? out : out.round().clamp(0, 255).to(at::kByte)).squeeze(0).contiguous();
 }
 
 Tensor fitted(const Tensor& image, const ImageFit& fit) {

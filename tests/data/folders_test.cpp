@@ -46,7 +46,7 @@ TEST(Cifar, Ten) {
     names += std::string(name) + "\r\n";
   write_bytes(folder.file("batches.meta.txt"), names + "\n");
   EXPECT_EQ(load_images(folder.path(), "test").classes.at(9), "truck");
-  refuses(folder.path(), "test", "only CIFAR-100", {.coarse = true});
+  refuses(folder.path(), "test", "CIFAR-10, which has none", {.coarse = true});
 }
 
 TEST(Cifar, HundredWithFineOrCoarseLabels) {

@@ -55,6 +55,20 @@ TEST(Resize, AsPillowDoes) {
   EXPECT_LE(distance(resize(read_image(kGolden + "grey.png"), 9, 14, ImageFilter::bilinear), grey), 1);
 }
 
+// However small: a flat image stays flat, whatever the path that computes it.
+TEST(Resize, EverySizeOfFlatImages) {
+  for (const int64_t channels : {1, 2, 3})
+    for (int64_t sizes = 0; sizes < 256; ++sizes) {
+      const int64_t height = 1 + sizes % 4, width = 1 + sizes / 4 % 4, rows = 1 + sizes / 16 % 4,
+                    columns = 1 + sizes / 64;
+      const Tensor image = at::arange(channels, at::kByte).add(50).view({channels, 1, 1});
+      for (const auto filter : {ImageFilter::nearest, ImageFilter::bilinear, ImageFilter::bicubic})
+        ASSERT_TRUE(at::equal(resize(image.expand({channels, height, width}).contiguous(), rows, columns, filter),
+                              image.expand({channels, rows, columns})))
+            << channels << " channels, " << height << "x" << width << " to " << rows << "x" << columns;
+    }
+}
+
 TEST(Resize, FitsAsTheProcessorsOfTransformersDo) {
   const Tensor image = at::arange(6 * 9, at::kByte).view({1, 6, 9});
   const auto fit = [&](const ImageFit& how) { return fitted(image, how); };
