@@ -21,6 +21,19 @@ void set_threads(int count);
 void follow_threads(int (*count)());
 int threads();
 
+/// While one lives, what this thread calls in LibTorch and in parallel_for stays on it: for background threads, which
+/// would otherwise each start a pool of their own.
+class OneThread {
+ public:
+  OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread();
+
+ private:
+  int before_;
+};
+
 namespace detail {
 void parallel_ranges(int64_t count, int64_t grain, void (*call)(void*, int64_t, int64_t, int), void* context);
 }

@@ -197,7 +197,7 @@ std::vector<Comparison> bench_tries(const Bench& options) {
   } else {
     models.push_back(open_model(options.model));
   }
-  const ImageSet set = load_images(options.data, "test", kTrieImages);
+  const ImageSet set = load_for(models.front(), options.data, "test", kTrieImages);
   std::vector<Comparison> all;
   for (const Model& model : models) {
     const int64_t depth = model.stack().depth();

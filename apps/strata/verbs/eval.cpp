@@ -77,7 +77,7 @@ void eval(const Common& common, const Eval& options) {
   const RunOptions run_options{.sources = &sources};
   const Runner runner(model.stack(), run_options);
   for (const auto& route : work.routes) runner.check(route, 1);
-  const ImageSet set = load_images(options.data, options.split, options.limit);
+  const ImageSet set = load_for(model, options.data, options.split, options.limit);
   TrieReport trie;
   const auto scores = score_routes(model.stack(), work.routes, set, images_of(model), options.batch, &trie,
                                    !options.one_by_one, &sources);

@@ -65,11 +65,11 @@ void probe(const Common& common, const Probe& options) {
   for (const auto& folder : options.models) models.push_back(open_model(folder));
   // Mistakes show before anything is scored.
   for (const Model& model : models) plan_probe(model.stack().depth(), config);
-  const ImageSet set = load_images(options.data, "test", config.images);
   const auto names = names_of(models, options.models);
 
   std::vector<ElasticityReport> reports;
   for (size_t i = 0; i < models.size(); ++i) {
+    const ImageSet set = load_for(models[i], options.data, "test", config.images);
     Progress progress("probing " + names[i], set.size(), 0, common.quiet);
     reports.push_back(strata::probe(names[i], models[i].stack(), set, images_of(models[i]), config,
                                     [&](int64_t done, int64_t) { progress.update(done, "images"); }));

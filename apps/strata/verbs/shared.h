@@ -29,6 +29,9 @@ StackSources stacks_of(const std::map<std::string, std::unique_ptr<Model>, std::
 /// How the model wants its pixels.
 ImageConfig images_of(const Model& model);
 
+/// A data set in the size and channels that the model takes.
+ImageSet load_for(const Model& model, const std::string& data, const std::string& split, int64_t limit);
+
 /// "87.3 %".
 std::string percent(double fraction);
 
