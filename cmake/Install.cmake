@@ -1,5 +1,8 @@
 # What `cmake --install build/release --prefix P` copies: the command with its module, recipes, completions and manual page; the libraries,
 # their headers and a package that other projects find as `find_package(strata)`, with the targets strata::base and strata::core.
+if(SKBUILD)
+  return() # a wheel has its own rules: python/CMakeLists.txt
+endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(_module_dir ${CMAKE_INSTALL_LIBDIR}/strata)

@@ -82,6 +82,21 @@ need_torch() {
   say "LibTorch ${found%% *} in ${found#* }"
 }
 
+# need_modules PRESET MODULE...: Python packages that tests import, beside the torch of that build: put into our own
+# environment, asked for in another's.
+need_modules() {
+  local python module missing=()
+  python=$(sed -n 's/^STRATA_PYTHON_EXECUTABLE:INTERNAL=//p' "$checkout/build/$1/CMakeCache.txt")
+  [ -n "$python" ] || return 0
+  for module in "${@:2}"; do
+    "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$module') is None)" || missing+=("$module")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$python" = "$checkout/.venv/bin/python3" ] ||
+    fail "setup: the tests of the Python package need ${missing[*]} in the environment of $python; install what is missing there"
+  timed "installing ${missing[*]} into .venv" "$checkout/.venv/bin/pip" install --quiet --disable-pip-version-check "${missing[@]}"
+}
+
 # As many compilers at once as cores allow and as memory feeds (1.5 GB each).
 jobs() {
   local cores memory

@@ -270,8 +270,8 @@ void describe(CLI::App& app, Options& o) {
 
   auto* bench = add("bench", "Measure against the baselines the README quotes");
   bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all")
-      ->type_name("{train,trie,gelu}")
-      ->check(CLI::IsMember({"train", "trie", "gelu"}).description(""));
+      ->type_name("{train,vit,trie,gelu}")
+      ->check(CLI::IsMember({"train", "vit", "trie", "gelu"}).description(""));
   count(bench, "--repeats", o.bench.repeats, "interleaved runs of each", 1);
   bench->add_option("--model", o.bench.model, "model to score in trie; as a rule a fresh one")->type_name("FOLDER");
   data(bench, o.bench.data);

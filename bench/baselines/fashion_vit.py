@@ -5,6 +5,8 @@
     .venv/bin/python bench/baselines/fashion_vit.py --model vit_ti         # ViT-Ti/16 at 224, batch 16
     .venv/bin/python bench/baselines/fashion_vit.py --mode eager --profile # where eager's time goes
 
+    .venv/bin/python bench/baselines/fashion_vit.py --forward              # without loss, backward and optimiser
+
 Every mode runs the same step (forward, loss, backward, clipping, AdamW) on the same batch; repetitions of the modes are interleaved, so
 that a slow minute of the machine hits all of them. Prints one JSON object per line.
 """
@@ -84,11 +86,18 @@ class Trainer:
         self.loss = self.loss_of
         if mode != "eager":
             self.loss = torch.compile(self.loss_of, mode=None if mode == "compile" else "max-autotune")
+        self.forward_only = args.forward
+        if args.forward:
+            self.model.eval()
+            self.run = self.model if mode == "eager" else torch.compile(self.model, mode=None if mode == "compile" else "max-autotune")
 
     def loss_of(self, patches: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(self.model(patches), targets, label_smoothing=0.1)
 
     def step(self) -> float:
+        if self.forward_only:
+            with torch.inference_mode():
+                return float(self.run(self.patches)[0, 0])
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(self.patches, self.targets)
         loss.backward()
@@ -128,6 +137,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True, help="tune malloc to keep large blocks")
+    parser.add_argument("--forward", action="store_true", help="the forward pass alone")
     parser.add_argument("--profile", action="store_true", help="profile the first mode instead of timing")
     args = parser.parse_args()
     for name, value in SHAPES[args.model].items():

@@ -14,6 +14,7 @@ namespace strata {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kPage = 4096;
 constexpr size_t kSlack = size_t{64} << 20;
 
 // Eight sizes for each power of two: requests that differ a little share blocks, at most an eighth is wasted.
@@ -42,13 +43,14 @@ void* map_block(size_t size) noexcept {
 AllocatorChoice choose_allocator() {
   const char* choice = std::getenv("STRATA_ALLOCATOR");
   if (choice == nullptr || *choice == '\0' || std::string_view(choice) == "tuned")
-    return {true, "tensors of 1 MiB and more keep their blocks, on huge pages"};
+    return {true, "tensors of 32 KiB and more keep their blocks, on huge pages"};
   if (std::string_view(choice) == "system") return {false, "left alone (STRATA_ALLOCATOR=system)"};
   fail_usage("STRATA_ALLOCATOR: expected 'tuned' or 'system', got '", choice, "'");
 }
 
 BlockPool::~BlockPool() {
   trim();
+  for (void* slab : slabs_) ::munmap(slab, kHugePage);
 }
 
 void* BlockPool::allocate(size_t bytes) {
@@ -60,6 +62,7 @@ void* BlockPool::allocate(size_t bytes) {
   }
   const size_t size = size_class(bytes);
   const std::lock_guard lock(mutex_);
+  if (size < kBig) return take_small(size);
   void* block = take_idle(size);
   if (block == nullptr) {
     make_room(size);
@@ -83,12 +86,14 @@ void* BlockPool::allocate(size_t bytes) {
 }
 
 void BlockPool::release(void* block) noexcept {
-  if (reinterpret_cast<uintptr_t>(block) % kHugePage != 0) return std::free(block);  // every big block begins at one
+  if (reinterpret_cast<uintptr_t>(block) % kPage != 0)
+    return std::free(block);  // every block of the pool begins at one
   const std::lock_guard lock(mutex_);
   const auto found = used_.find(block);
   if (found == used_.end()) return std::free(block);
   const size_t size = found->second;
   used_.erase(found);
+  if (size < kBig) return small_.find(size)->second.idle.push_back(block);  // room for it was made with the slab
   statistics_.in_use -= size;
   try {
     idle_.emplace(size, std::pair{block, clock_++});
@@ -106,6 +111,28 @@ void BlockPool::trim() noexcept {
 BlockPool::Statistics BlockPool::statistics() const {
   const std::lock_guard lock(mutex_);
   return statistics_;
+}
+
+void* BlockPool::take_small(size_t size) {
+  auto& [idle, blocks] = small_[size];
+  if (idle.empty()) {
+    const size_t count = kHugePage / size;
+    slabs_.reserve(slabs_.size() + 1);
+    idle.reserve(blocks + count);
+    auto* const slab = static_cast<std::byte*>(map_block(kHugePage));
+    if (slab == nullptr) throw std::bad_alloc();
+    slabs_.push_back(slab);
+    blocks += count;
+    statistics_.slabs += kHugePage;
+    ++statistics_.mapped;
+    for (size_t i = count; i-- > 0;) idle.push_back(slab + i * size);
+  } else {
+    ++statistics_.reused;
+  }
+  used_.emplace(idle.back(), size);
+  void* const block = idle.back();
+  idle.pop_back();
+  return block;
 }
 
 // The smallest idle block that serves without wasting more than an eighth.

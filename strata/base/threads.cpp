@@ -17,11 +17,15 @@ extern "C" void GOMP_parallel(void (*fn)(void*), void* data, unsigned threads, u
 extern "C" int omp_get_thread_num();
 extern "C" int omp_in_parallel();
 extern "C" int omp_get_num_threads();
+extern "C" int omp_get_max_threads();
+extern "C" void omp_set_num_threads(int count);  // of the calling thread
 
 namespace strata {
 namespace {
 
-int active_threads = 1;
+int active_threads = 0;  // 0: not set
+int (*followed_threads)() = nullptr;
+thread_local int alone = 0;  // OneThread objects of this thread
 
 int affinity_cores() {
   cpu_set_t set;
@@ -119,15 +123,28 @@ ThreadChoice choose_threads(int requested) {
 void set_threads(int count) {
   active_threads = std::max(1, count);
 }
+void follow_threads(int (*count)()) {
+  followed_threads = count;
+}
 int threads() {
-  return active_threads;
+  if (active_threads > 0) return active_threads;
+  return followed_threads ? std::max(1, followed_threads()) : 1;
+}
+
+OneThread::OneThread() : before_(omp_get_max_threads()) {
+  omp_set_num_threads(1);
+  ++alone;
+}
+OneThread::~OneThread() {
+  --alone;
+  omp_set_num_threads(before_);
 }
 
 void detail::parallel_ranges(int64_t count, int64_t grain, void (*call)(void*, int64_t, int64_t, int), void* context) {
   if (count <= 0) return;
   const int64_t ranges =
-      std::min<int64_t>(active_threads, (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
-  if (ranges <= 1 || omp_in_parallel()) {
+      std::min<int64_t>(threads(), (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
+  if (ranges <= 1 || alone > 0 || omp_in_parallel()) {
     call(context, 0, count, 0);
     return;
   }

@@ -15,9 +15,24 @@ struct ThreadChoice {
 /// requested > 0 wins (--threads), then STRATA_NUM_THREADS, then OMP_NUM_THREADS, then what affinity and cgroup (v1 and v2) allow.
 ThreadChoice choose_threads(int requested = 0);
 
-/// Threads parallel_for uses (default 1 until set; the command sets it once at start).
+/// Threads parallel_for uses: what was set (the command does so once at start), else what follow_threads was told to ask, else 1.
 void set_threads(int count);
+/// Until set_threads is called, parallel_for uses as many threads as `count` returns: for a process whose threads are another's business.
+void follow_threads(int (*count)());
 int threads();
+
+/// While one lives, what this thread calls in LibTorch and in parallel_for stays on it: for background threads, which
+/// would otherwise each start a pool of their own.
+class OneThread {
+ public:
+  OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread();
+
+ private:
+  int before_;
+};
 
 namespace detail {
 void parallel_ranges(int64_t count, int64_t grain, void (*call)(void*, int64_t, int64_t, int), void* context);

@@ -87,6 +87,15 @@ std::vector<Need> Attention::needs() const {
            .per_sequence = true}};
 }
 
+Tensor Attention::behind_norm(const ops::NormInFront& norm, const Weights& weights, const Stream& x, const Pass& pass,
+                              bool add_input) const {
+  if (!config_.memory.empty() || pass.cache || pass.keep.heads.defined() || pass.wants("scores") || pass.wants("heads"))
+    return {};
+  const auto qkv = weights.linear_weights("qkv"), out = weights.linear_weights("out");
+  if (!qkv || !out || !ops::pre_norm_fused(x.x(), x.rows()->sequences, norm, *qkv, *out)) return {};
+  return ops::pre_norm_attention(x.x(), norm, *qkv, *out, config_.heads, *x.rows(), config_.causal, add_input);
+}
+
 Stream Attention::forward(const Weights& weights, const Stream& x, Pass& pass) const {
   const int64_t width = config_.channels;
   int64_t heads = config_.heads;

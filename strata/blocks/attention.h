@@ -1,6 +1,6 @@
 #pragma once
 
-#include "strata/blocks/block.h"
+#include "strata/blocks/norms.h"
 
 namespace strata {
 
@@ -32,7 +32,7 @@ void fields(AttentionConfig& config, Visit&& visit) {
 ///   x [rows, channels] -> [rows, channels], to be added. Weights: qkv.* [3 channels, channels] = [q | k | v] (with
 ///   memory: q.*, kv.*), out.* A route can keep some heads; a causal block that attends to its own stream can keep a
 ///   cache of keys and values.
-class Attention final : public Block {
+class Attention final : public Block, public TakesNorm {
  public:
   explicit Attention(const AttentionConfig& config);
 
@@ -40,6 +40,8 @@ class Attention final : public Block {
   std::vector<ParamInfo> params() const override;
   std::vector<Need> needs() const override;
   Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
+  Tensor behind_norm(const ops::NormInFront& norm, const Weights& weights, const Stream& x, const Pass& pass,
+                     bool add_input) const override;
   std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const override;
 
  private:

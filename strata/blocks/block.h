@@ -85,6 +85,12 @@ class Block {
   /// replaces: the whole new stream. changes_rows: the new stream with new rows.
   virtual Stream forward(const Weights& weights, const Stream& x, Pass& pass) const = 0;
 
+  /// add(x, forward(weights, x, pass)), for blocks that add; those that can spare a pass over the stream override it.
+  /// The same numbers bit for bit.
+  virtual Stream advance(const Weights& weights, const Stream& x, Pass& pass) const {
+    return add(x, forward(weights, x, pass));
+  }
+
   /// A fresh cache for one place in a route, or nullptr when the block keeps none. `sequences` of the stream it will
   /// serve.
   virtual std::unique_ptr<CacheEntry> make_cache(const Weights& weights, int64_t sequences) const { return nullptr; }

@@ -27,6 +27,14 @@ std::vector<ParamInfo> Mlp::params() const {
   return result;
 }
 
+Tensor Mlp::behind_norm(const ops::NormInFront& norm, const Weights& weights, const Stream& x, const Pass& pass,
+                        bool add_input) const {
+  if (pass.keep.neurons.defined() || pass.wants("neurons")) return {};
+  const auto up = weights.linear_weights("up"), down = weights.linear_weights("down");
+  if (!up || !down || !ops::pre_norm_fused(x.x(), x.rows()->count, norm, *up, *down)) return {};
+  return ops::pre_norm_mlp(x.x(), norm, *up, *down, gated_, add_input);
+}
+
 Stream Mlp::forward(const Weights& weights, const Stream& x, Pass& pass) const {
   const Tensor& kept = pass.keep.neurons;
   const Tensor up =

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "strata/blocks/block.h"
+#include "strata/blocks/norms.h"
 
 namespace strata {
 
@@ -24,13 +24,15 @@ void fields(MlpConfig& config, Visit&& visit) {
 /// Two-layer feed-forward net on every row: down(gelu(up(x))) or, gated, down(silu(gate(x)) * up(x)) (Shazeer 2020).
 ///   x [rows, channels] -> [rows, channels], to be added. Weights: up.* [hidden, channels] (swiglu: [2 hidden,
 ///   channels] = [gate | up]), down.* [channels, hidden] A route can keep some neurons.
-class Mlp final : public Block {
+class Mlp final : public Block, public TakesNorm {
  public:
   explicit Mlp(const MlpConfig& config);
 
   BlockSpec spec() const override;
   std::vector<ParamInfo> params() const override;
   Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
+  Tensor behind_norm(const ops::NormInFront& norm, const Weights& weights, const Stream& x, const Pass& pass,
+                     bool add_input) const override;
 
  private:
   MlpConfig config_;

@@ -29,8 +29,13 @@ Stream Norm::forward(const Weights& weights, const Stream& x, Pass&) const {
   return x.with(apply(weights, x.x()));
 }
 
+ops::NormInFront Norm::in_front(const Weights& weights) const {
+  const bool layer = kind_ == NormKind::layer;
+  return {layer, weights["weight"], layer ? weights["bias"] : Tensor(), eps_};
+}
+
 PreNorm::PreNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner)
-    : norm_(kind, channels, eps), inner_(std::move(inner)) {
+    : norm_(kind, channels, eps), inner_(std::move(inner)), takes_norm_(dynamic_cast<const TakesNorm*>(inner_.get())) {
   if (inner_->spec().kind != BlockSpec::Kind::adds)
     fail("pre-norm: the inner block '", inner_->spec().name, "' must be one that adds");
 }
@@ -45,7 +50,18 @@ std::vector<ParamInfo> PreNorm::params() const {
   return result;
 }
 
+Tensor PreNorm::in_one(const Weights& weights, const Stream& x, const Pass& pass, bool add_input) const {
+  if (takes_norm_ == nullptr) return {};
+  return takes_norm_->behind_norm(norm_.in_front(weights.child("norm")), weights, x, pass, add_input);
+}
+
+Stream PreNorm::advance(const Weights& weights, const Stream& x, Pass& pass) const {
+  if (Tensor sum = in_one(weights, x, pass, true); sum.defined()) return x.with(std::move(sum));
+  return Block::advance(weights, x, pass);
+}
+
 Stream PreNorm::forward(const Weights& weights, const Stream& x, Pass& pass) const {
+  if (Tensor delta = in_one(weights, x, pass, false); delta.defined()) return x.delta(std::move(delta));
   return inner_->forward(weights, x.with(norm_.apply(weights.child("norm"), x.x())), pass);
 }
 

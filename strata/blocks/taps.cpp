@@ -37,6 +37,13 @@ void Taps::record(const std::string& name, const Tensor& value) {
   if (!values_.emplace(name, value).second) fail("taps: '", name, "' was recorded twice in one pass");
 }
 
+std::vector<std::string> Taps::missing() const {
+  std::vector<std::string> names;
+  for (const auto& name : wanted_)
+    if (name.find('*') == std::string::npos && !values_.contains(name)) names.push_back(name);
+  return names;
+}
+
 const Tensor& Taps::at(std::string_view name) const {
   const auto found = values_.find(name);
   if (found != values_.end()) return found->second;

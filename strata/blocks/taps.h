@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "strata/blocks/stream.h"
 
@@ -32,6 +33,8 @@ class Taps {
   const std::map<std::string, Tensor, std::less<>>& values() const { return values_; }
   /// Throws Error naming what was recorded.
   const Tensor& at(std::string_view name) const;
+  /// Names asked for, patterns left out, that nothing was recorded under.
+  std::vector<std::string> missing() const;
   void clear() { values_.clear(); }
 
  private:

@@ -144,6 +144,14 @@ Tensor Weights::linear(const Tensor& x, std::string_view name, const Tensor& out
   return y;
 }
 
+std::optional<ops::LinearWeights> Weights::linear_weights(std::string_view name) const {
+  const std::string full = prefix_ + std::string(name);
+  if (low_rank(full + ".weight")) return std::nullopt;
+  ops::LinearWeights result{resolve(full + ".weight"), {}};
+  if (has(std::string(name) + ".bias")) result.bias = resolve(full + ".bias");
+  return result;
+}
+
 Tensor Weights::gather(std::string_view name, const Tensor& index) const {
   return at::embedding((*this)[name], index);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "strata/base/random.h"
 #include "strata/blocks/params.h"
 #include "strata/blocks/stream.h"
+#include "strata/ops/pre_norm.h"
 
 namespace strata {
 
@@ -77,6 +79,9 @@ class Weights {
   Tensor linear(const Tensor& x, std::string_view name) const;
   /// The same with some output rows (`out`) or input columns (`in`) of W alone; undefined means all.
   Tensor linear(const Tensor& x, std::string_view name, const Tensor& out, const Tensor& in) const;
+  /// The weight and, where it exists, the bias that linear() reads, for operators that take in a linear layer whole;
+  /// nothing where a low-rank change applies.
+  std::optional<ops::LinearWeights> linear_weights(std::string_view name) const;
   /// Rows of a table [entries, channels] by index [rows] int64 -> [rows, channels].
   Tensor gather(std::string_view name, const Tensor& index) const;
 

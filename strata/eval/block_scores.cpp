@@ -43,7 +43,7 @@ std::vector<BlockChange> block_changes(const Stack& stack, const ImageSet& set, 
   int64_t rows = 0;
   for (int64_t first = 0; first < set.size(); first += batch) {
     const int64_t end = std::min(first + batch, set.size());
-    Stream x = runner.embed(image_stream(normalised(set.pixels.slice(0, first, end), images)));
+    Stream x = runner.embed(image_stream(normalised(image_batch(set, first, end), images)));
     rows += x.x().size(0);
     Runner::Progress progress;
     for (int64_t block = 0; block < stack.depth(); ++block) {

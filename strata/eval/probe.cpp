@@ -16,10 +16,6 @@
 namespace strata {
 namespace {
 
-ImageSet slice(const ImageSet& set, int64_t first, int64_t end) {
-  return {set.pixels.slice(0, first, end), set.labels.slice(0, first, end), set.classes, set.name};
-}
-
 int64_t class_count(const ImageSet& set) {
   return set.classes.empty() ? set.labels.max().item<int64_t>() + 1 : std::ssize(set.classes);
 }
@@ -151,7 +147,8 @@ ElasticityReport probe(const std::string& name, const Stack& stack, const ImageS
     for (size_t i = 0; i < plan.orders.routes.size() && std::ssize(orders) < config.map_orders; ++i)
       orders.push_back(plan.routes[plan.orders.routes[i]]);
     const ImageSet shown = slice(used, 0, std::min(config.map_images, used.size()));
-    report.map = map_blocks(block_outputs(stack, orders, normalised(shown.pixels, images)), config.seed);
+    report.map =
+        map_blocks(block_outputs(stack, orders, normalised(image_batch(shown, 0, shown.size()), images)), config.seed);
   }
   report.work.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

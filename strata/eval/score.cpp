@@ -69,7 +69,7 @@ std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& route
   for (int64_t first = 0; first < set.size(); first += batch) {
     const int64_t end = std::min(first + batch, set.size());
     const Tensor labels = set.labels.slice(0, first, end);
-    const Stream images = image_stream(normalised(set.pixels.slice(0, first, end), config));
+    const Stream images = image_stream(normalised(image_batch(set, first, end), config));
     Stream embedded;
     for (size_t i = 0; i < tries.size(); ++i) {
       if (i == 0 || !share_prefixes) embedded = runner.embed(images);

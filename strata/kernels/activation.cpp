@@ -28,6 +28,7 @@ void gelu_backward_reference(const GeluBackward& a, int64_t begin, int64_t end, 
   for (int64_t i = begin * a.channels; i < end * a.channels; ++i) {
     const double x = a.x[i] + (a.bias ? a.bias[i % a.channels] : 0.0F);
     const double slope = normal_distribution(x) + x * normal_density(x);
+    if (a.y) a.y[i] = static_cast<float>(x * normal_distribution(x));
     a.dx[i] = static_cast<float>(a.dy[i] * slope);
     totals[i % a.channels] += a.dx[i];
   }
@@ -50,6 +51,7 @@ void swiglu_backward_reference(const SwigluBackward& a, int64_t begin, int64_t e
       const double gate = a.gate[at];
       const double s = 1 / (1 + std::exp(-gate));
       const double dgate = dy * a.up[at] * s * (1 + gate * (1 - s));
+      if (a.y) a.y[row * a.channels + c] = static_cast<float>(gate * s * a.up[at]);
       a.dup[at] = static_cast<float>(dy * gate * s);
       a.dgate[at] = static_cast<float>(dgate);
     }

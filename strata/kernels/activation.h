@@ -23,6 +23,7 @@ struct GeluBackward {
   const float* bias = nullptr;  // [channels] or null
   float* dx = nullptr;          // [rows, channels]; may be dy or x
   float* dbias = nullptr;       // [channels] or null
+  float* y = nullptr;           // [rows, channels] or null: what forward wrote, again; it costs next to nothing here
 };
 void gelu_forward(const GeluForward& args);
 void gelu_backward(const GeluBackward& args);
@@ -44,6 +45,7 @@ struct SwigluBackward {
   const float* up = nullptr;    // the same
   float* dgate = nullptr;       // the same
   float* dup = nullptr;         // the same
+  float* y = nullptr;           // [rows, channels] or null: what forward wrote, again
 };
 void swiglu_forward(const SwigluForward& args);
 void swiglu_backward(const SwigluBackward& args);

@@ -28,6 +28,7 @@ STRATA_INLINE void gelu_backward_rows(const GeluBackward& a, int64_t row, float*
       const V x = load(a.x + at, n, whole) + bias;
       const Normal of_x = normal(x);
       const V dx = load(a.dy + at, n, whole) * fma(x, of_x.density, of_x.distribution);
+      if (a.y) store(a.y + at, x * of_x.distribution, n, whole);
       store(a.dx + at, dx, n, whole);
       total = total + dx;
     }
@@ -59,6 +60,7 @@ inline void swiglu_backward(const SwigluBackward& a, int64_t begin, int64_t end)
       const V up = load(a.up + at, n, whole);
       const V dy = load(a.dy + row * a.channels + c, n, whole);
       const V s = sigmoid(gate);
+      if (a.y) store(a.y + row * a.channels + c, gate * s * up, n, whole);
       const V slope = s * fma(gate, set(1.0F) - s, set(1.0F));
       store(a.dgate + at, dy * up * slope, n, whole);
       store(a.dup + at, dy * gate * s, n, whole);

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -27,7 +26,6 @@ using nlohmann::ordered_json;
 constexpr int64_t kFormat = 1;                      // of strata.json
 constexpr uint64_t kMostJson = uint64_t{16} << 20;  // bytes of each JSON file; 22,000 class names take one MB
 constexpr uint64_t kShard = uint64_t{5} << 30;      // bytes of tensors in one file
-constexpr double kRescale = 1.0 / 255;
 
 std::vector<std::string> numbered(const std::string& start, int64_t count) {
   std::vector<std::string> names;
@@ -38,28 +36,15 @@ std::vector<std::string> numbered(const std::string& start, int64_t count) {
 // ---- reading -------------------------------------------------------------------------------------------------------
 
 void read_preprocessor(const std::string& path, Model& model) {
+  const VitConfig& vit = model.vit;
   std::error_code error;
+  model.fit = exact_fit(vit.image_height, vit.image_width);
   if (!fs::exists(path, error)) return;
-  const json tree = read_json(path, kMostJson);
-  const JsonFields fields(tree, path);
-  if (!fields.boolean("do_rescale", true) || std::abs(fields.number("rescale_factor", kRescale) - kRescale) > 1e-6)
-    fail(path, ": expected pixels to be rescaled by 1/255, found do_rescale false or another rescale_factor");
-  if (!fields.boolean("do_normalize", true)) {
-    model.pixel_mean = {0};
-    model.pixel_std = {1};
-    return;
-  }
-  model.pixel_mean = fields.numbers("image_mean", model.pixel_mean);
-  model.pixel_std = fields.numbers("image_std", model.pixel_std);
-  const auto fits = [&](const std::vector<double>& values) {
-    return values.size() == 1 || std::ssize(values) == model.vit.image_channels;
-  };
-  const std::string expected =
-      "one number, or one for each of " + std::to_string(model.vit.image_channels) + " channels";
-  if (!fits(model.pixel_mean)) fields.refuse("image_mean", expected);
-  if (!fits(model.pixel_std) ||
-      std::any_of(model.pixel_std.begin(), model.pixel_std.end(), [](double std) { return std <= 0; }))
-    fields.refuse("image_std", expected + ", above 0");
+  Preprocessor read =
+      preprocessor_from_json(read_json(path, kMostJson), path, vit.image_channels, vit.image_height, vit.image_width);
+  model.fit = read.fit;
+  model.pixel_mean = std::move(read.mean);
+  model.pixel_std = std::move(read.std);
 }
 
 std::vector<Provenance> read_provenance(const JsonFields& fields) {
@@ -205,22 +190,6 @@ ordered_json notes_to_json(const Model& model) {
           {"provenance", provenance}};
 }
 
-ordered_json preprocessor_to_json(const Model& model) {
-  const auto per_channel = [&](const std::vector<double>& values) {
-    return values.size() == 1 ? std::vector<double>(model.vit.image_channels, values.front()) : values;
-  };
-  constexpr int kBilinear = 2;  // PIL's number
-  return {{"do_normalize", true},
-          {"do_rescale", true},
-          {"do_resize", true},
-          {"image_mean", per_channel(model.pixel_mean)},
-          {"image_processor_type", "ViTImageProcessor"},
-          {"image_std", per_channel(model.pixel_std)},
-          {"resample", kBilinear},
-          {"rescale_factor", kRescale},
-          {"size", {{"height", model.vit.image_height}, {"width", model.vit.image_width}}}};
-}
-
 void check_model(const Model& model) {
   if (model.architecture != "vit" || model.stacks.size() != 1)
     fail("model: expected architecture vit with one stack, got '", model.architecture, "' with ", model.stacks.size());
@@ -268,13 +237,14 @@ void write_weights(const std::string& folder, const Stack& stack) {
 Model make_model(const VitConfig& config, Random random) {
   Model model;
   model.vit = config;
+  model.fit = exact_fit(config.image_height, config.image_width);
   model.stacks.push_back(make_vit(config, random));
   model.classes = numbered("LABEL_", config.classes);
   model.notes.block_ids = numbered("", config.depth);
   return model;
 }
 
-Model open_model(const std::string& folder) {
+Model open_model_header(const std::string& folder) {
   std::error_code error;
   recover_folder(folder);
   if (!fs::is_directory(folder, error))
@@ -286,8 +256,8 @@ Model open_model(const std::string& folder) {
   model.vit = vit_from_json(read_json(config_path, kMostJson), config_path, model.classes);
   read_notes(folder + "/strata.json", model);
   read_preprocessor(folder + "/preprocessor_config.json", model);
-  const CheckpointTensors file = open_checkpoint_tensors(folder);
   if (model.vit.classes == 0) {
+    const CheckpointTensors file = open_checkpoint_tensors(folder);
     const TensorView* rows = file.find("classifier.bias");
     if (!rows || rows->shape.size() != 1)
       fail(config_path,
@@ -299,11 +269,17 @@ Model open_model(const std::string& folder) {
   if (std::ssize(model.notes.block_ids) != model.vit.depth)
     fail(folder, "/strata.json: block_ids: expected one for each of ", model.vit.depth, " blocks, found ",
          model.notes.block_ids.size());
+  return model;
+}
+
+Model open_model(const std::string& folder) {
+  Model model = open_model_header(folder);
+  const CheckpointTensors file = open_checkpoint_tensors(folder);
   Stack stack;
   try {
     stack = wire_vit(model.vit);
   } catch (const Error& problem) {
-    fail(config_path, ": ", problem.what());
+    fail(folder, "/config.json: ", problem.what());
   }
   for (const auto& source : match(file, stack))
     stack.weights.insert({source.param.name, read_weight(source), source.param.decay, source.param.trained});
@@ -323,7 +299,8 @@ void save_model(const std::string& folder, const Model& model) {
     write_weights(temporary, model.stack());
     const Tensor& any = model.stack().weights.entries().front().value;
     write_json(temporary + "/config.json", vit_to_json(model.vit, model.classes, dtype_text(any.scalar_type())));
-    write_json(temporary + "/preprocessor_config.json", preprocessor_to_json(model));
+    write_json(temporary + "/preprocessor_config.json",
+               preprocessor_to_json({model.fit, model.pixel_mean, model.pixel_std}, model.vit.image_channels));
     write_json(temporary + "/strata.json", notes_to_json(model));
     publish_folder(temporary, target);
   } catch (...) {

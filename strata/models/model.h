@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "strata/formats/preprocessor.h"
 #include "strata/models/vit.h"
 
 namespace strata {
@@ -31,6 +32,7 @@ struct Model {
   VitConfig vit;
   std::vector<std::string> classes;                           // names, one for each class
   std::vector<double> pixel_mean = {0.5}, pixel_std = {0.5};  // after / 255; one for all channels, or one for each
+  ImageFit fit;                                               // how images become the size it takes
   std::vector<Stack> stacks;
   ModelNotes notes;
 
@@ -48,6 +50,9 @@ Model make_model(const VitConfig& config, Random random);
 /// checked before weights are allocated; 16-bit weights become float32. Throws Error naming the file and what is
 /// missing, unexpected or misshaped in it.
 Model open_model(const std::string& folder);
+
+/// The same without weights: `stacks` stays empty. Cheap, whatever the size of the model.
+Model open_model_header(const std::string& folder);
 
 /// Writes the folder that open_model reads and transformers opens as ViTForImageClassification, whole or not at all, in
 /// place of an older model of that name. Throws Error when it cannot be written, or when the folder holds files that

@@ -2,7 +2,9 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "strata/base/error.h"
 #include "strata/kernels/activation.h"
+#include "strata/ops/dispatch.h"
 #include "strata/ops/mode.h"
 
 namespace strata::ops {
@@ -11,25 +13,70 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+// ---- kernels as operators -------------------------------------------------------------------------------------------
+
+at::Tensor raw_gelu(const at::Tensor& input) {
+  const at::Tensor x = input.contiguous();
+  at::Tensor y = at::empty_like(x);
+  gelu_forward(
+      {.rows = x.size(0), .channels = x.size(1), .x = x.const_data_ptr<float>(), .y = y.mutable_data_ptr<float>()});
+  return y;
+}
+
+at::Tensor raw_gelu_backward(const at::Tensor& upstream, const at::Tensor& input) {
+  const at::Tensor x = input.contiguous(), dy = upstream.contiguous();
+  at::Tensor dx = at::empty_like(x);
+  gelu_backward({.rows = x.size(0),
+                 .channels = x.size(1),
+                 .dy = dy.const_data_ptr<float>(),
+                 .x = x.const_data_ptr<float>(),
+                 .dx = dx.mutable_data_ptr<float>()});
+  return dx;
+}
+
+at::Tensor raw_swiglu(const at::Tensor& input) {
+  const at::Tensor x = input.contiguous();
+  const int64_t hidden = x.size(1) / 2;
+  at::Tensor y = at::empty({x.size(0), hidden}, x.options());
+  const float* gate = x.const_data_ptr<float>();
+  swiglu_forward({.rows = x.size(0),
+                  .channels = hidden,
+                  .stride = x.size(1),
+                  .gate = gate,
+                  .up = gate + hidden,
+                  .y = y.mutable_data_ptr<float>()});
+  return y;
+}
+
+at::Tensor raw_swiglu_backward(const at::Tensor& upstream, const at::Tensor& input) {
+  const at::Tensor x = input.contiguous(), dy = upstream.contiguous();
+  const int64_t hidden = x.size(1) / 2;
+  at::Tensor dx = at::empty_like(x);
+  const float* gate = x.const_data_ptr<float>();
+  float* dgate = dx.mutable_data_ptr<float>();
+  swiglu_backward({.rows = x.size(0),
+                   .channels = hidden,
+                   .stride = x.size(1),
+                   .dy = dy.const_data_ptr<float>(),
+                   .gate = gate,
+                   .up = gate + hidden,
+                   .dgate = dgate,
+                   .dup = dgate + hidden});
+  return dx;
+}
+
+// ---- with their gradients -------------------------------------------------------------------------------------------
+
 struct FusedGelu : torch::autograd::Function<FusedGelu> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input) {
     const at::Tensor x = input.contiguous();
-    at::Tensor y = at::empty_like(x);
-    gelu_forward(
-        {.rows = x.size(0), .channels = x.size(1), .x = x.const_data_ptr<float>(), .y = y.mutable_data_ptr<float>()});
     context->save_for_backward({x});
-    return y;
+    return dispatch<raw_gelu>("strata::_gelu", x);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const at::Tensor x = context->get_saved_variables()[0], dy = gradients[0].contiguous();
-    at::Tensor dx = at::empty_like(x);
-    gelu_backward({.rows = x.size(0),
-                   .channels = x.size(1),
-                   .dy = dy.const_data_ptr<float>(),
-                   .x = x.const_data_ptr<float>(),
-                   .dx = dx.mutable_data_ptr<float>()});
-    variable_list result{dx};
+    const at::Tensor x = context->get_saved_variables()[0];
+    variable_list result{dispatch<raw_gelu_backward>("strata::_gelu_backward", gradients[0], x)};
     differentiable_once("gelu", {x, gradients[0]}, result);
     return result;
   }
@@ -38,34 +85,13 @@ struct FusedGelu : torch::autograd::Function<FusedGelu> {
 struct FusedSwiglu : torch::autograd::Function<FusedSwiglu> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input) {
     const at::Tensor x = input.contiguous();
-    const int64_t hidden = x.size(1) / 2;
-    at::Tensor y = at::empty({x.size(0), hidden}, x.options());
-    const float* gate = x.const_data_ptr<float>();
-    swiglu_forward({.rows = x.size(0),
-                    .channels = hidden,
-                    .stride = x.size(1),
-                    .gate = gate,
-                    .up = gate + hidden,
-                    .y = y.mutable_data_ptr<float>()});
     context->save_for_backward({x});
-    return y;
+    return dispatch<raw_swiglu>("strata::_swiglu", x);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const at::Tensor x = context->get_saved_variables()[0], dy = gradients[0].contiguous();
-    const int64_t hidden = x.size(1) / 2;
-    at::Tensor dx = at::empty_like(x);
-    const float* gate = x.const_data_ptr<float>();
-    float* dgate = dx.mutable_data_ptr<float>();
-    swiglu_backward({.rows = x.size(0),
-                     .channels = hidden,
-                     .stride = x.size(1),
-                     .dy = dy.const_data_ptr<float>(),
-                     .gate = gate,
-                     .up = gate + hidden,
-                     .dgate = dgate,
-                     .dup = dgate + hidden});
-    variable_list result{dx};
+    const at::Tensor x = context->get_saved_variables()[0];
+    variable_list result{dispatch<raw_swiglu_backward>("strata::_swiglu_backward", gradients[0], x)};
     differentiable_once("swiglu", {x, gradients[0]}, result);
     return result;
   }
@@ -78,9 +104,30 @@ at::Tensor gelu(const at::Tensor& x) {
 }
 
 at::Tensor swiglu(const at::Tensor& x) {
-  if (x.dim() == 2 && x.size(1) % 2 == 0 && fused({&x})) return FusedSwiglu::apply(x);
+  if (x.dim() < 1 || x.sym_size(-1) % 2 != 0)
+    fail("swiglu: expected x [..., 2 hidden], gate and up side by side, got ", x.sym_sizes());
+  if (x.dim() == 2 && fused({&x})) return FusedSwiglu::apply(x);
   const auto halves = x.chunk(2, -1);
   return at::silu(halves[0]) * halves[1];
+}
+
+TORCH_LIBRARY_FRAGMENT(strata, library) {
+  raw_op(library, "_gelu(Tensor x) -> Tensor");
+  raw_op(library, "_gelu_backward(Tensor dy, Tensor x) -> Tensor");
+  raw_op(library, "_swiglu(Tensor x) -> Tensor");
+  raw_op(library, "_swiglu_backward(Tensor dy, Tensor x) -> Tensor");
+}
+TORCH_LIBRARY_IMPL(strata, CPU, library) {
+  library.impl("_gelu", raw_gelu);
+  library.impl("_gelu_backward", raw_gelu_backward);
+  library.impl("_swiglu", raw_swiglu);
+  library.impl("_swiglu_backward", raw_swiglu_backward);
+}
+TORCH_LIBRARY_IMPL(strata, Meta, library) {
+  library.impl("_gelu", plain_like);
+  library.impl("_gelu_backward", [](const at::Tensor&, const at::Tensor& x) { return plain_like(x); });
+  library.impl("_swiglu", [](const at::Tensor& x) { return x.new_empty_symint({x.sym_size(0), x.sym_size(1) / 2}); });
+  library.impl("_swiglu_backward", [](const at::Tensor&, const at::Tensor& x) { return plain_like(x); });
 }
 
 }  // namespace strata::ops

@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "strata/base/error.h"
 #include "strata/kernels/attention.h"
+#include "strata/ops/dispatch.h"
 #include "strata/ops/mode.h"
 
 namespace strata::ops {
@@ -30,31 +32,67 @@ at::Tensor split_heads(const at::Tensor& x, int64_t batch, int64_t length, int64
   return x.reshape({batch, length, heads, x.size(1) / heads}).transpose(1, 2);  // (b t) (h d) -> b h t d
 }
 
-AttentionShape shape_of(const at::Tensor& qkv, int64_t heads, int64_t sequences, int64_t length,
-                        const at::Tensor& offsets, bool causal) {
-  return {.sequences = sequences,
-          .length = length,
-          .offsets = offsets.defined() ? offsets.const_data_ptr<int64_t>() : nullptr,
+AttentionShape shape_of(const at::Tensor& qkv, int64_t heads, const at::Tensor& offsets, bool causal) {
+  const bool ragged = offsets.defined();
+  return {.sequences = ragged ? offsets.size(0) - 1 : qkv.size(0),
+          .length = ragged ? 0 : qkv.size(1),
+          .offsets = ragged ? offsets.const_data_ptr<int64_t>() : nullptr,
           .heads = heads,
-          .head_dim = qkv.size(1) / 3 / heads,
+          .head_dim = qkv.size(-1) / 3 / heads,
           .causal = causal};
+}
+
+// What the kernel trusts: offsets that ascend from the first row to the end.
+void check_offsets(const at::Tensor& offsets, int64_t rows) {
+  const int64_t* const starts = offsets.const_data_ptr<int64_t>();
+  const int64_t sequences = offsets.size(0) - 1;
+  bool fits = starts[0] == 0 && starts[sequences] == rows;
+  for (int64_t s = 0; s < sequences && fits; ++s) fits = starts[s] <= starts[s + 1];
+  if (!fits)
+    fail("self_attention: expected offsets that ascend from 0 to ", rows, ", the number of rows, got ", starts[0],
+         " to ", starts[sequences], " in ", sequences, " sequences");
+}
+
+// qkv [sequences, length, 3 heads head_dim], or [rows, 3 heads head_dim] with offsets -> out, and lse, which backward
+// reads: without the last axis, [..., heads]
+std::tuple<at::Tensor, at::Tensor> raw_self_attention(const at::Tensor& input, int64_t heads,
+                                                      const std::optional<at::Tensor>& ragged, bool causal) {
+  const at::Tensor qkv = input.contiguous(), offsets = ragged ? ragged->contiguous() : at::Tensor();
+  if (offsets.defined()) check_offsets(offsets, qkv.size(0));
+  auto sizes = qkv.sizes().vec();
+  sizes.back() /= 3;
+  at::Tensor out = at::empty(sizes, qkv.options());
+  sizes.back() = heads;
+  at::Tensor lse = at::empty(sizes, qkv.options());
+  attention_forward({.shape = shape_of(qkv, heads, offsets, causal),
+                     .qkv = qkv.const_data_ptr<float>(),
+                     .out = out.mutable_data_ptr<float>(),
+                     .lse = lse.mutable_data_ptr<float>()});
+  return {out, lse};
+}
+
+at::Tensor raw_self_attention_backward(const at::Tensor& upstream, const at::Tensor& input, const at::Tensor& out,
+                                       const at::Tensor& lse, int64_t heads, const std::optional<at::Tensor>& ragged,
+                                       bool causal) {
+  const at::Tensor qkv = input.contiguous(), dout = upstream.contiguous(), y = out.contiguous(),
+                   sums = lse.contiguous(), offsets = ragged ? ragged->contiguous() : at::Tensor();
+  at::Tensor dqkv = at::empty_like(qkv);
+  attention_backward({.shape = shape_of(qkv, heads, offsets, causal),
+                      .qkv = qkv.const_data_ptr<float>(),
+                      .out = y.const_data_ptr<float>(),
+                      .lse = sums.const_data_ptr<float>(),
+                      .dout = dout.const_data_ptr<float>(),
+                      .dqkv = dqkv.mutable_data_ptr<float>()});
+  return dqkv;
 }
 
 struct FusedSelfAttention : torch::autograd::Function<FusedSelfAttention> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, int64_t heads,
-                            int64_t sequences, int64_t length, const std::optional<at::Tensor>& ragged, bool causal) {
-    const at::Tensor offsets = ragged.value_or(at::Tensor());
+                            const std::optional<at::Tensor>& offsets, bool causal) {
     const at::Tensor qkv = input.contiguous();
-    at::Tensor out = at::empty({qkv.size(0), qkv.size(1) / 3}, qkv.options()),
-               lse = at::empty({qkv.size(0), heads}, qkv.options());
-    attention_forward({.shape = shape_of(qkv, heads, sequences, length, offsets, causal),
-                       .qkv = qkv.const_data_ptr<float>(),
-                       .out = out.mutable_data_ptr<float>(),
-                       .lse = lse.mutable_data_ptr<float>()});
-    context->save_for_backward({qkv, out, lse, offsets});  // offsets may be undefined
+    auto [out, lse] = dispatch<raw_self_attention>("strata::_self_attention", qkv, heads, offsets, causal);
+    context->save_for_backward({qkv, out, lse, offsets.value_or(at::Tensor())});
     context->saved_data["heads"] = heads;
-    context->saved_data["sequences"] = sequences;
-    context->saved_data["length"] = length;
     context->saved_data["causal"] = causal;
     return out;
   }
@@ -62,19 +100,12 @@ struct FusedSelfAttention : torch::autograd::Function<FusedSelfAttention> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const at::Tensor &qkv = saved[0], dout = gradients[0].contiguous();
-    at::Tensor dqkv = at::empty_like(qkv);
-    attention_backward(
-        {.shape = shape_of(qkv, context->saved_data["heads"].toInt(), context->saved_data["sequences"].toInt(),
-                           context->saved_data["length"].toInt(), saved[3], context->saved_data["causal"].toBool()),
-         .qkv = qkv.const_data_ptr<float>(),
-         .out = saved[1].const_data_ptr<float>(),
-         .lse = saved[2].const_data_ptr<float>(),
-         .dout = dout.const_data_ptr<float>(),
-         .dqkv = dqkv.mutable_data_ptr<float>()});
-    torch::autograd::variable_list result(6);
-    result[0] = dqkv;
-    differentiable_once("self_attention", {qkv, gradients[0]}, result);
+    torch::autograd::variable_list result(4);
+    result[0] = dispatch<raw_self_attention_backward>("strata::_self_attention_backward", gradients[0], saved[0],
+                                                      saved[1], saved[2], context->saved_data["heads"].toInt(),
+                                                      saved[3].defined() ? std::optional(saved[3]) : std::nullopt,
+                                                      context->saved_data["causal"].toBool());
+    differentiable_once("self_attention", {saved[0], gradients[0]}, result);
     return result;
   }
 };
@@ -115,15 +146,60 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   return at::cat(pieces);
 }
 
+at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const std::optional<at::Tensor>& offsets, bool causal) {
+  const int64_t rank = offsets ? 2 : 3;
+  if (qkv.dim() != rank || heads < 1 || qkv.sym_size(-1) % (3 * heads) != 0)
+    fail("self_attention: expected qkv [", offsets ? "rows" : "sequences, length", ", 3 * heads * head_dim] with ",
+         heads, " heads, got ", qkv.sym_sizes());
+  if (offsets &&
+      (offsets->dim() != 1 || offsets->sym_size(0) < 1 || offsets->scalar_type() != at::kLong || !offsets->is_cpu()))
+    fail("self_attention: expected offsets [sequences + 1] of type int64 on the CPU, got ", offsets->sym_sizes(),
+         " of type ", c10::toString(offsets->scalar_type()));
+  if (fused({&qkv})) return FusedSelfAttention::apply(qkv, heads, offsets, causal);
+  const auto parts = qkv.chunk(3, -1);
+  if (offsets) {
+    check_offsets(offsets->contiguous(), qkv.size(0));
+    Rows rows;
+    rows.count = qkv.size(0);
+    rows.sequences = offsets->size(0) - 1;
+    rows.offsets = offsets->contiguous();
+    return attention(parts[0], parts[1], parts[2], heads, rows, rows, causal);
+  }
+  const auto split = [heads](const at::Tensor& x) { return x.unflatten_symint(-1, {heads, -1}).transpose(1, 2); };
+  return attend(split(parts[0]), split(parts[1]), split(parts[2]), causal, nullptr).transpose(1, 2).flatten(-2);
+}
+
 at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const Rows& rows, bool causal) {
   if (qkv.dim() != 2 || qkv.size(0) != rows.count || heads < 1 || qkv.size(1) % (3 * heads) != 0)
     fail("self_attention: expected qkv [", rows.count, ", 3 * heads * head_dim] with ", heads, " heads, got ",
          qkv.sizes());
-  if (fused({&qkv}))
-    return FusedSelfAttention::apply(qkv, heads, rows.sequences, rows.length,
-                                     rows.offsets.defined() ? std::optional(rows.offsets) : std::nullopt, causal);
-  const auto parts = qkv.chunk(3, 1);
-  return attention(parts[0], parts[1], parts[2], heads, rows, rows, causal);
+  if (rows.ragged()) return self_attention(qkv, heads, rows.offsets, causal);
+  return self_attention(qkv.reshape({rows.sequences, rows.length, qkv.size(1)}), heads, std::nullopt, causal)
+      .flatten(0, 1);
+}
+
+TORCH_LIBRARY_FRAGMENT(strata, library) {
+  raw_op(library, "_self_attention(Tensor qkv, int heads, Tensor? offsets, bool causal) -> (Tensor, Tensor)");
+  raw_op(library,
+         "_self_attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, int heads, "
+         "Tensor? offsets, bool causal) -> Tensor");
+}
+TORCH_LIBRARY_IMPL(strata, CPU, library) {
+  library.impl("_self_attention", raw_self_attention);
+  library.impl("_self_attention_backward", raw_self_attention_backward);
+}
+TORCH_LIBRARY_IMPL(strata, Meta, library) {
+  library.impl("_self_attention",
+               [](const at::Tensor& qkv, int64_t heads, const std::optional<at::Tensor>&,
+                  bool) -> std::tuple<at::Tensor, at::Tensor> {
+                 auto out = qkv.sym_sizes().vec(), lse = out;
+                 out.back() = out.back() / 3;
+                 lse.back() = heads;
+                 return {qkv.new_empty_symint(out), qkv.new_empty_symint(lse)};
+               });
+  library.impl("_self_attention_backward",
+               [](const at::Tensor&, const at::Tensor& qkv, const at::Tensor&, const at::Tensor&, int64_t,
+                  const std::optional<at::Tensor>&, bool) { return plain_like(qkv); });
 }
 
 }  // namespace strata::ops

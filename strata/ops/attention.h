@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "strata/ops/rows.h"
 
 namespace strata::ops {
@@ -15,5 +17,10 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 /// The same for one stream that attends to itself, from the packed projection: qkv [rows, 3 * heads * head_dim] = [q |
 /// k | v].
 at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const Rows& rows, bool causal);
+
+/// The same for tensors that carry their layout themselves: qkv [sequences, length, 3 * heads * head_dim] without
+/// offsets, or [rows, 3 * heads * head_dim] and offsets [sequences + 1] int64 on the CPU, the first row of each sequence
+/// and the end. Returns qkv's shape with heads * head_dim at its end. Throws Error when they do not fit.
+at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const std::optional<at::Tensor>& offsets, bool causal);
 
 }  // namespace strata::ops

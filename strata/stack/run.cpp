@@ -121,6 +121,11 @@ Stream Runner::call(const Site& site, const Stream& start, bool deltas_only) con
               .taps = options_.taps,
               .random = leaf.random,
               .training = options_.training};
+    const bool adds = leaf.block->spec().kind == BlockSpec::Kind::adds;
+    if (adds && !deltas_only && !site.live && !(options_.taps && options_.taps->wants(leaf.place.name))) {
+      x = leaf.block->advance(leaf.weights, x, pass);
+      continue;
+    }
     Stream out = site.live ? run_live(*leaf.block, leaf.weights, x, pass, *site.live)
                            : leaf.block->forward(leaf.weights, x, pass);
     if (options_.taps && !out.tracks.empty() && out.x().defined()) options_.taps->record(leaf.place.name, out.x());

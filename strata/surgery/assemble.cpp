@@ -108,6 +108,7 @@ Model without_weights(const Model& model, std::vector<std::string> block_ids, co
   result.classes = model.classes;
   result.pixel_mean = model.pixel_mean;
   result.pixel_std = model.pixel_std;
+  result.fit = model.fit;
   result.notes = model.notes;
   result.notes.block_ids = std::move(block_ids);
   result.notes.strata_version = version();

@@ -44,7 +44,7 @@ Score score_ensemble(const std::vector<EnsembleMember>& members, const ImageSet&
   double loss = 0;
   for (int64_t first = 0; first < set.size(); first += batch) {
     const int64_t end = std::min(first + batch, set.size());
-    const Tensor labels = set.labels.slice(0, first, end), pixels = set.pixels.slice(0, first, end);
+    const Tensor labels = set.labels.slice(0, first, end), pixels = image_batch(set, first, end);
     std::vector<Tensor> outputs;
     for (size_t i = 0; i < members.size(); ++i)
       for (auto& logits :

@@ -23,6 +23,7 @@
 #include "strata/data/loader.h"
 #include "strata/formats/event_file.h"
 #include "strata/kernels/isa.h"
+#include "strata/models/adapt.h"
 #include "strata/route/order.h"
 #include "strata/route/print.h"
 #include "strata/train/metrics.h"
@@ -74,7 +75,7 @@ std::string checksum_of(const ImageSet& set) {
     const Tensor whole = value.contiguous();
     return checksum(std::span(static_cast<const std::byte*>(whole.const_data_ptr()), whole.nbytes()));
   };
-  return checksum(bytes(set.pixels) + bytes(set.labels));
+  return checksum((set.source ? set.source->identity() : bytes(set.pixels)) + bytes(set.labels));
 }
 
 RunIdentity identity_of(const Recipe& recipe, const ImageSet& set) {
@@ -84,15 +85,19 @@ RunIdentity identity_of(const Recipe& recipe, const ImageSet& set) {
 
 void check_data(const Recipe& recipe, const ImageSet& set) {
   const VitConfig& vit = recipe.model.vit;
-  const at::IntArrayRef sizes = set.pixels.sizes();
   if (set.size() == 0) fail("train: the training set '", set.name, "' is empty");
-  if (sizes[1] != vit.image_channels || sizes[2] != vit.image_height || sizes[3] != vit.image_width)
+  if (const auto [channels, height, width] = shape_of(set);
+      channels != vit.image_channels || height != vit.image_height || width != vit.image_width)
     fail("train: the model takes images of ", vit.image_channels, " x ", vit.image_height, " x ", vit.image_width,
-         " (channels, height, width), but '", set.name, "' holds ", sizes[1], " x ", sizes[2], " x ", sizes[3],
+         " (channels, height, width), but '", set.name, "' holds ", channels, " x ", height, " x ", width,
          "; set model.image_channels, model.image_height and model.image_width");
   if (const int64_t most = set.labels.max().item<int64_t>(); most >= vit.classes)
     fail("train: the model tells ", vit.classes, " classes apart, but '", set.name, "' has labels up to ", most,
          "; set model.classes to ", most + 1);
+  if (const auto classes = std::ssize(set.classes);
+      !recipe.model.start.empty() && classes > 0 && classes != vit.classes)
+    fail("train: the head of '", recipe.model.start, "' tells ", vit.classes, " classes apart, but '", set.name,
+         "' has ", classes, "; set model.classes to ", classes, " for a new head");
 }
 
 // The folder of a run.
@@ -168,7 +173,7 @@ class Run {
         options_(options),
         folder_{options.run_folder},
         identity_(identity_of(recipe, data.train)),
-        model_(make_model(recipe.model.vit, Random(recipe.train.seed).fork(kWeights))),
+        model_(first_model(recipe)),
         params_(trained_parameters(model_.stack().weights)) {}
 
   TrainResult go();
@@ -258,6 +263,7 @@ double Run::step(int64_t step, const ImageBatch& batch) {
   const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), recipe_.train.batch,
                                  Random(recipe_.train.seed).fork(kRoutes).fork(step));
   const int64_t pieces = recipe_.train.accumulate, size = recipe_.train.batch / pieces;
+  const Targets targets(batch.labels, batch.others, batch.share);
   std::vector<Tensor> grads(params_.values.size());
   double loss = 0;
   for (int64_t piece = 0; piece < pieces; ++piece) {
@@ -265,8 +271,8 @@ double Run::step(int64_t step, const ImageBatch& batch) {
     {
       const Bf16Guard bf16(recipe_.train.precision == Precision::bf16);
       total = losses(model_.stack(), pieces > 1 ? slice(draw, piece * size, size) : draw,
-                     batch.pixels.narrow(0, piece * size, size), batch.labels.narrow(0, piece * size, size),
-                     recipe_.objective, {.training = true})
+                     batch.pixels.narrow(0, piece * size, size), targets.narrow(piece * size, size), recipe_.objective,
+                     {.training = true})
                   .total;
     }
     const double value = total.item<double>();
@@ -317,8 +323,9 @@ void Run::train_steps() {
          "than float32 here");
   Metrics metrics(folder_.metrics(), first_step_);
   EventWriter events(folder_.path);
+  // Decoding files takes longer than a step of a small model, moving pixels in memory does not.
   ImageLoader loader(data_.train, recipe_.data.images, recipe_.train.batch, recipe_.train.seed, first_step_,
-                     /*threads=*/1);
+                     data_.train.source ? threads() : 1);
   Progress progress(recipe_.name, steps, first_step_, options_.quiet || options_.on_message);
   progress_ = &progress;
   const struct Forget {
@@ -370,8 +377,9 @@ TrainResult Run::measure() {
   final.stack() = weights_to_use();
   if (!data_.train.classes.empty() && std::ssize(data_.train.classes) == recipe_.model.vit.classes)
     final.classes = data_.train.classes;
-  final.pixel_mean = {recipe_.data.images.mean};
-  final.pixel_std = {recipe_.data.images.std};
+  final.pixel_mean = recipe_.data.images.mean;
+  final.pixel_std = recipe_.data.images.std;
+  final.fit = fit_of(recipe_);
   final.notes.trained_routes = {print_toml(config_node(recipe_.sampler))};
   final.notes.recipe = recipe_.name;
   final.notes.strata_version = version();
@@ -436,8 +444,25 @@ RouteScores summarise(const std::vector<Score>& scores) {
   return result;
 }
 
-TrainData load_data(const DataConfig& config) {
-  return {load_images(config.set, "train", config.limit), load_images(config.set, "test", config.test_limit)};
+std::array<LoadOptions, 2> load_options(const Recipe& recipe) {
+  const DataConfig& data = recipe.data;
+  LoadOptions train{
+      .limit = data.limit, .fit = fit_of(recipe), .channels = recipe.model.vit.image_channels, .coarse = data.coarse};
+  LoadOptions test = train;
+  test.limit = data.test_limit;
+  return {train, test};
+}
+
+TrainData load_data(const Recipe& recipe) {
+  const auto [train, test] = load_options(recipe);
+  return {load_images(recipe.data.set, "train", train), load_images(recipe.data.set, "test", test)};
+}
+
+Model first_model(const Recipe& recipe) {
+  const Random random = Random(recipe.train.seed).fork(kWeights);
+  const ModelConfig& model = recipe.model;
+  if (model.start.empty()) return make_model(model.vit, random);
+  return adapted(open_model(model.start), model.vit, model.fresh_head, random);
 }
 
 TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options) {
@@ -445,7 +470,7 @@ TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOption
 }
 
 TrainResult train(const Recipe& recipe, const TrainOptions& options) {
-  return train(recipe, load_data(recipe.data), options);
+  return train(recipe, load_data(recipe), options);
 }
 
 }  // namespace strata

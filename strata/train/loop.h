@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -48,8 +49,13 @@ struct TrainData {
   ImageSet train, test;
 };
 
-/// Loads what the recipe names.
-TrainData load_data(const DataConfig& config);
+/// Loads what the recipe names, in the size and channels that its model takes.
+TrainData load_data(const Recipe& recipe);
+/// What load_data asks for; two recipes that agree in this and in data.set can share what was loaded.
+std::array<LoadOptions, 2> load_options(const Recipe& recipe);
+
+/// The model that training begins with: fresh, or that of model.start made ready for this recipe.
+Model first_model(const Recipe& recipe);
 
 /// Trains as the recipe says, or goes on where a killed run of the same recipe stopped: the weights at the end are the
 /// same bits either way, at the same thread count and kernel level. A run that is complete is not repeated. Throws

@@ -18,6 +18,8 @@ int64_t slot_of(std::string_view tap) {
   return slot;
 }
 
+}  // namespace
+
 std::vector<Live> live_rows(const Draw& draw, int64_t samples) {
   std::vector<Live> live;
   for (const auto& row : draw.live) {
@@ -30,9 +32,7 @@ std::vector<Live> live_rows(const Draw& draw, int64_t samples) {
   return live;
 }
 
-}  // namespace
-
-Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels,
+Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Targets& targets,
               const ObjectiveConfig& config, const RunOptions& options) {
   Taps taps;
   if (config.predict_weight > 0) taps.want("slot.*.block.*.predict.slot_logits");
@@ -40,14 +40,20 @@ Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const 
   pass.taps = &taps;
   pass.live = live_rows(draw, pixels.size(0));
   Losses result;
-  result.classification =
-      ops::cross_entropy(run(stack, draw.route, image_stream(pixels), pass).x(), labels, config.label_smoothing);
+  const Tensor logits_of_classes = run(stack, draw.route, image_stream(pixels), pass).x();
+  const auto classification = [&](const Tensor& labels) {
+    return ops::cross_entropy(logits_of_classes, labels, config.label_smoothing);
+  };
+  result.classification = classification(targets.labels);
+  if (targets.others.defined())
+    result.classification =
+        targets.share * result.classification + (1 - targets.share) * classification(targets.others);
   result.total = result.classification;
   std::vector<Tensor> logits, slots;
   for (const auto& [name, value] : taps.values()) {
     if (value.size(0) == 0) continue;
     logits.push_back(value);
-    slots.push_back(at::full({value.size(0)}, slot_of(name), labels.options()));
+    slots.push_back(at::full({value.size(0)}, slot_of(name), targets.labels.options()));
   }
   if (!logits.empty()) {
     result.position = ops::cross_entropy(at::cat(logits), at::cat(slots));

@@ -28,11 +28,31 @@ struct Losses {
   Tensor position;        // mean over (slot, sample) of CE(slot logits, slot)
 };
 
+/// Which of `samples` samples run which step, as a pass reads it; empty when all run everywhere. Throws Error when the
+/// draw is for another number of samples.
+std::vector<Live> live_rows(const Draw& draw, int64_t samples);
+
+/// What the images of a batch show: one label each, or two where images are mixed.
+struct Targets {
+  Tensor labels;     // int64 [samples]
+  Tensor others;     // int64 [samples], or undefined
+  double share = 1;  // what `labels` count; `others` count 1 - share
+
+  Targets(Tensor one) : labels(std::move(one)) {}
+  Targets(Tensor one, Tensor other, double share_of_one)
+      : labels(std::move(one)), others(std::move(other)), share(share_of_one) {}
+  int64_t size() const { return labels.size(0); }
+  Targets narrow(int64_t first, int64_t count) const {
+    return {labels.narrow(0, first, count), others.defined() ? others.narrow(0, first, count) : others, share};
+  }
+};
+
 /// Loss of images under the route that was drawn for them.
-///   pixels [samples, channels, height, width], labels [samples] int64; draw.live, where there is one, says which
-///   samples run which step options: what else the pass needs; its taps and live rows are set here
+///   pixels [samples, channels, height, width]; draw.live, where there is one, says which samples run which step
+///   options: what else the pass needs; its taps and live rows are set here
+/// Where images are mixed, classification is share CE(labels) + (1 - share) CE(others) (Zhang et al. 2018).
 /// Throws Error when the draw is for another number of samples.
-Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Tensor& labels,
+Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Targets& targets,
               const ObjectiveConfig& config, const RunOptions& options = {});
 
 /// Rows `first` .. `first` + `count` - 1 of a draw: a piece of a batch in gradient accumulation.

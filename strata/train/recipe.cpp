@@ -7,6 +7,8 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/suggest.h"
+#include "strata/formats/safetensors_index.h"
+#include "strata/models/model.h"
 
 namespace strata {
 namespace {
@@ -23,6 +25,9 @@ void check(const Recipe& recipe, const std::string& file) {
   if (recipe.schedule.warmup > train.steps)
     fail_usage(file, ": expected schedule.warmup to be at most train.steps = ", train.steps, ", got ",
                recipe.schedule.warmup);
+  if (recipe.data.resize.size() > 2)
+    fail_usage(file, ": expected data.resize as [edge] or [height, width], got ", recipe.data.resize.size(),
+               " numbers");
   try {
     check_sampler(recipe.sampler, recipe.model.vit.depth);
     check_images(recipe.data.images);
@@ -31,26 +36,65 @@ void check(const Recipe& recipe, const std::string& file) {
   } catch (const Error& error) {
     fail_usage(file, ": ", error.what());
   }
+  if (train.batch % recipe.data.images.repeats != 0)
+    fail_usage(file, ": expected train.batch to be a multiple of data.repeats, got ", train.batch, " and ",
+               recipe.data.images.repeats);
 }
 
-Recipe read_with_size(const ConfigNode& tree, const std::vector<std::string>& overrides, const std::string& size) {
-  Recipe recipe;
-  recipe.model.vit = vit_size(size);
+Recipe read_on_top(Recipe recipe, const ConfigNode& tree, const std::vector<std::string>& overrides) {
   read_config(recipe, tree);
   for (const auto& change : overrides) override_config(recipe, change);
   return recipe;
+}
+
+// Defaults of a recipe that goes on from a checkpoint.
+Recipe defaults_of(const std::string& start) {
+  const Model model = open_model_header(start);
+  Recipe recipe;
+  recipe.model.vit = model.vit;
+  recipe.data.images.mean = model.pixel_mean;
+  recipe.data.images.std = model.pixel_std;
+  recipe.data.filter = model.fit.filter;
+  if (model.fit.shortest_edge > 0) recipe.data.resize = {model.fit.shortest_edge};
+  if (model.fit.crop_height > 0 && model.fit.height > 0) recipe.data.resize = {model.fit.height, model.fit.width};
+  return recipe;
+}
+
+// A network for larger or smaller images than the checkpoint's: what was resized to is scaled along.
+void scale_resize(Recipe& recipe, const Recipe& defaults) {
+  const VitConfig &now = recipe.model.vit, &before = defaults.model.vit;
+  std::vector<int64_t>& resize = recipe.data.resize;
+  if (resize != defaults.data.resize || resize.empty()) return;
+  resize.front() = std::max<int64_t>(1, resize.front() * now.image_height / before.image_height);
+  if (resize.size() > 1) resize.back() = std::max<int64_t>(1, resize.back() * now.image_width / before.image_width);
+}
+
+// All tensors of a checkpoint, by name.
+std::string weights_checksum(const std::string& folder) {
+  const CheckpointTensors file = open_checkpoint_tensors(folder);
+  std::string all;
+  for (const TensorView* view : file.tensors()) all += view->name + checksum(view->bytes);
+  return checksum(all);
 }
 
 }  // namespace
 
 Recipe parse_recipe(const std::string& toml, const std::string& file, const std::vector<std::string>& overrides) {
   const ConfigNode tree = parse_toml(toml, file);
-  // The size decides the defaults of the other keys of the model, so it is read once before them.
-  const std::string size = read_with_size(tree, overrides, ModelConfig{}.size).model.size;
-  if (const auto known = vit_sizes(); std::find(known.begin(), known.end(), size) == known.end())
-    fail_usage(file, ": expected model.size to be one of ", join_names(known), ", got '", size, "'",
-               suggestion(size, known));
-  Recipe recipe = read_with_size(tree, overrides, size);
+  // The size or the checkpoint decides the defaults of the other keys, so it is read once before them.
+  const ModelConfig model = read_on_top({}, tree, overrides).model;
+  if (const auto known = vit_sizes(); std::find(known.begin(), known.end(), model.size) == known.end())
+    fail_usage(file, ": expected model.size to be one of ", join_names(known), ", got '", model.size, "'",
+               suggestion(model.size, known));
+  if (!model.start.empty() && model.size != ModelConfig{}.size)
+    fail_usage(file, ": expected model.size or model.start, got both: the size is that of the checkpoint");
+  Recipe defaults;
+  if (model.start.empty())
+    defaults.model.vit = vit_size(model.size);
+  else
+    defaults = defaults_of(model.start);
+  Recipe recipe = read_on_top(defaults, tree, overrides);
+  if (!model.start.empty()) scale_resize(recipe, defaults);
   if (recipe.name.empty()) recipe.name = fs::path(file).stem().string();
   check(recipe, file);
   return recipe;
@@ -65,8 +109,23 @@ std::string print_recipe(const Recipe& recipe) {
   return print_toml(config_node(recipe));
 }
 
+ImageFit fit_of(const Recipe& recipe) {
+  const std::vector<int64_t>& resize = recipe.data.resize;
+  const int64_t height = recipe.model.vit.image_height, width = recipe.model.vit.image_width;
+  ImageFit fit = exact_fit(height, width);
+  if (!resize.empty())
+    fit = {.height = resize.size() > 1 ? resize[0] : 0,
+           .width = resize.size() > 1 ? resize[1] : 0,
+           .shortest_edge = resize.size() > 1 ? 0 : resize[0],
+           .crop_height = height,
+           .crop_width = width};
+  fit.filter = recipe.data.filter;
+  return fit;
+}
+
 std::string fingerprint(const Recipe& recipe) {
   Recipe part = recipe;
+  if (!part.model.start.empty()) part.model.start = weights_checksum(part.model.start);
   part.name.clear();
   part.eval = {};
   part.train.checkpoint_every = 0;

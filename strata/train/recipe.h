@@ -15,23 +15,37 @@
 
 namespace strata {
 
-/// A size by name ("fashion", "B/16"), of which the other keys change details.
+/// A size by name ("fashion", "B/16") or that of a checkpoint to start from, of which the other keys change details.
 struct ModelConfig {
   std::string size = "fashion";
+  std::string start;        // folder of a checkpoint to go on from; "": fresh weights
+  bool fresh_head = false;  // start: a new head also where the number of classes is the same
   VitConfig vit = vit_size("fashion");
 };
 
 template <class Visit>
 void fields(ModelConfig& config, Visit&& visit) {
   visit("size", config.size);
+  visit("start", config.start);
+  visit("fresh_head", config.fresh_head);
   fields(config.vit, visit);
+}
+
+inline auto enum_names(ImageFilter) {
+  return std::array{EnumName{"bilinear", ImageFilter::bilinear}, EnumName{"bicubic", ImageFilter::bicubic},
+                    EnumName{"nearest", ImageFilter::nearest}};
 }
 
 struct DataConfig {
   std::string set = "fashion-mnist";  // what load_images knows, or a folder
   int64_t limit = 0;                  // first so many training images; 0: all
   int64_t test_limit = 0;             // first so many test images; 0: all
-  ImageConfig images;                 // normalisation and augmentation
+  bool coarse = false;                // CIFAR-100: the 20 superclasses
+  // What happens to images of another size than the model takes: []: stretched to it; [edge]: the shorter side becomes
+  // edge; [height, width]: stretched to that. After the latter two the model's size is cut out at the centre.
+  std::vector<int64_t> resize;
+  ImageFilter filter = ImageFilter::bilinear;
+  ImageConfig images;  // normalisation and augmentation
 };
 
 template <class Visit>
@@ -39,6 +53,9 @@ void fields(DataConfig& config, Visit&& visit) {
   visit("set", config.set);
   visit("limit", config.limit, at_least(0));
   visit("test_limit", config.test_limit, at_least(0));
+  visit("coarse", config.coarse);
+  visit("resize", config.resize, between(1, 1 << 16));
+  visit("filter", config.filter);
   fields(config.images, visit);
 }
 
@@ -112,17 +129,22 @@ void fields(Recipe& recipe, Visit&& visit) {
 }
 
 /// Reads a recipe from a file, or by name ("fashion/layershuffle") from the folder of recipes, with overrides such as
-/// "train.steps=200" on top. model.size is applied first, whatever the order of the keys. Throws UsageError for unknown
+/// "train.steps=200" on top. model.size, or the sizes and the preprocessing of the checkpoint model.start, are applied
+/// first, whatever the order of the keys. Throws UsageError for unknown
 /// keys and wrong values (with file, line and column) and for settings that contradict each other, Error for a file
-/// that cannot be read.
+/// that cannot be read and a
+/// checkpoint that cannot be opened.
 Recipe read_recipe(const std::string& path_or_name, const std::vector<std::string>& overrides = {});
 Recipe parse_recipe(const std::string& toml, const std::string& file, const std::vector<std::string>& overrides = {});
 
 /// The whole recipe as TOML, defaults included: reads back as the same recipe.
 std::string print_recipe(const Recipe& recipe);
 
-/// A checksum of everything in a recipe that has a say in the trained weights (not its name, evaluation or
-/// checkpoints).
+/// How the images of a recipe become those its model takes.
+ImageFit fit_of(const Recipe& recipe);
+
+/// A checksum of everything that has a say in the trained weights: the recipe without its name, evaluation and
+/// checkpoints, and the weights it starts from.
 std::string fingerprint(const Recipe& recipe);
 
 }  // namespace strata

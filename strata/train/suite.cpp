@@ -125,12 +125,11 @@ SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
                    recipes.back().model.vit.depth, ", got ", removed);
   }
   std::optional<TrainData> data;
-  DataConfig loaded;
+  Recipe loaded;
   for (Recipe recipe : recipes) {
-    if (!data || loaded.set != recipe.data.set || loaded.limit != recipe.data.limit ||
-        loaded.test_limit != recipe.data.test_limit) {
-      data = load_data(recipe.data);
-      loaded = recipe.data;
+    if (!data || loaded.data.set != recipe.data.set || load_options(loaded) != load_options(recipe)) {
+      data = load_data(recipe);
+      loaded = recipe;
     }
     const std::string name = recipe.name;
     for (const int64_t seed : config.seeds) {

@@ -65,12 +65,29 @@ TEST(BlockPool, SmallBlocksAndNothing) {
   BlockPool pool;
   EXPECT_EQ(pool.allocate(0), nullptr);
   pool.release(nullptr);
-  for (const size_t size : {size_t{1}, size_t{63}, size_t{4096}, kMiB - 1, kMiB, kMiB + 1, 3 * kMiB + 17}) {
+  for (const size_t size : {size_t{1}, size_t{63}, size_t{4096}, size_t{32767}, size_t{32768}, size_t{32769},
+                            kMiB / 2 + 1, kMiB - 1, kMiB, kMiB + 1, 3 * kMiB + 17}) {
     auto* const block = static_cast<char*>(pool.allocate(size));
     EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % BlockPool::kAlignment, 0U);
     std::memset(block, 7, size);
     pool.release(block);
   }
+}
+
+TEST(BlockPool, CutsSmallBlocksFromSlabs) {
+  BlockPool pool;
+  std::vector<char*> blocks;
+  for (int turn = 0; turn < 3; ++turn) {
+    for (int i = 0; i < 100; ++i) {
+      blocks.push_back(static_cast<char*>(pool.allocate(100'000)));
+      std::memset(blocks.back(), i, 100'000);
+    }
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(blocks[i][0] == i && blocks[i][99'999] == i);  // none overlaps another
+    for (char* block : blocks) pool.release(block);
+    blocks.clear();
+  }
+  // 104 KiB each, 19 to a slab of 2 MiB
+  EXPECT_EQ(pool.statistics().slabs, 12 * kMiB);
 }
 
 TEST(BlockPool, AsksForTheImpossibleInVain) {

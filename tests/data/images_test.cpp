@@ -22,8 +22,8 @@ TEST(Images, ReadsAFolderInTheFormatOfMnist) {
   EXPECT_EQ(set.pixels[2][0][1][1].item<int>(), 35);
   EXPECT_EQ(set.labels[11].item<int64_t>(), 1);
   EXPECT_EQ(set.classes.size(), 10);
-  EXPECT_EQ(load_images(folder.path(), "train", 5).size(), 5);
-  EXPECT_EQ(load_images(folder.path(), "train", 50).size(), 12);
+  EXPECT_EQ(load_images(folder.path(), "train", {.limit = 5}).size(), 5);
+  EXPECT_EQ(load_images(folder.path(), "train", {.limit = 50}).size(), 12);
 }
 
 TEST(Images, FashionMnistAsDebianShipsIt) {
@@ -46,7 +46,7 @@ TEST(Images, SaysWhatIsMissingAndHowToGetIt) {
               ThrowsMessage<Error>(HasSubstr("did you mean 'fashion-mnist'")));
   EXPECT_THAT([&] { load_images(folder.path(), "test"); }, ThrowsMessage<Error>(HasSubstr("t10k-images-idx3-ubyte")));
   EXPECT_THROW(load_images("fashion-mnist", "valid"), UsageError);
-  EXPECT_THROW(load_images("fashion-mnist", "test", -1), UsageError);
+  EXPECT_THROW(load_images("fashion-mnist", "test", {.limit = -1}), UsageError);
 
   std::filesystem::create_directory(folder.path() + "/fashion-mnist");
   write_mnist_folder(folder.path() + "/fashion-mnist", 11);
@@ -79,12 +79,12 @@ TEST(Images, RefusesDamagedFiles) {
 
 TEST(Images, NormalisesEveryValue) {
   const Tensor pixels = at::arange(256, at::kByte).view({1, 1, 16, 16});
-  const ImageConfig config{.mean = 0.25, .std = 0.5};
+  const ImageConfig config{.mean = {0.25}, .std = {0.5}};
   const Tensor expected = ((pixels.to(at::kDouble) / 255 - 0.25) / 0.5).to(at::kFloat);
   EXPECT_TRUE(at::equal(normalised(pixels, config), expected));
   EXPECT_TRUE(at::equal(normalised(pixels.transpose(2, 3), config), expected.transpose(2, 3)));
   EXPECT_THROW(normalised(pixels.to(at::kFloat), config), Error);
-  EXPECT_THROW(normalised(pixels, {.std = 0}), UsageError);
+  EXPECT_THROW(normalised(pixels, {.std = {0}}), UsageError);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "strata/ops/loss.h"
 #include "strata/ops/mode.h"
 #include "strata/ops/norm.h"
+#include "strata/ops/pre_norm.h"
 
 namespace strata {
 namespace {
@@ -136,6 +137,92 @@ TEST_F(Fused, Linear) {
     compare(with_bias, {random({rows, 48}), random({31, 48}), random({31})}, 1e-5);
     compare(without, {random({rows, 7}), random({48, 7})}, 1e-5);
   }
+}
+
+// Inputs of the operators that begin with a norm: x, gain, norm bias, first weight and bias, second weight and bias.
+std::vector<at::Tensor> sublayer(int64_t rows, int64_t channels, int64_t first, int64_t second_in) {
+  return {random({rows, channels}), random({channels}),
+          random({channels}),       random({first, channels}) / std::sqrt(static_cast<double>(channels)),
+          random({first}),          random({channels, second_in}) / std::sqrt(static_cast<double>(second_in)),
+          random({channels})};
+}
+
+at::Tensor norm_of(const std::vector<at::Tensor>& in, bool layer) {
+  return layer ? ops::layer_norm(in[0], in[1], in[2], 1e-5) : ops::rms_norm(in[0], in[1], 1e-5) + 0 * in[2].sum();
+}
+
+// Without biases their tensors still take part, at weight zero, so that every input has a gradient to compare.
+Op mlp_op(bool layer, bool gated, bool bias, bool add_input) {
+  return [=](const std::vector<at::Tensor>& in) {
+    const at::Tensor none;
+    at::Tensor y;
+    if (ops::composite_only()) {
+      const at::Tensor up = ops::linear(norm_of(in, layer), in[3], bias ? in[4] : none);
+      y = ops::linear(gated ? ops::swiglu(up) : ops::gelu(up), in[5], bias ? in[6] : none);
+      if (add_input) y = in[0] + y;
+    } else {
+      y = ops::pre_norm_mlp(in[0], {layer, in[1], layer ? in[2] : none, 1e-5}, {in[3], bias ? in[4] : none},
+                            {in[5], bias ? in[6] : none}, gated, add_input);
+    }
+    return y + 0 * (in[2].sum() + in[4].sum() + in[6].sum());
+  };
+}
+
+TEST_F(Fused, PreNormMlp) {
+  for (const int64_t rows : {1, 37, 1100})  // one tile and several
+    for (const bool gated : {false, true})
+      for (const bool other : {false, true}) {
+        SCOPED_TRACE(testing::Message() << rows << " rows, gated " << gated << ", variant " << other);
+        const auto inputs = sublayer(rows, 24, gated ? 2 * 40 : 40, 40);
+        compare(mlp_op(!other, gated, !other, other), inputs, 2e-5);
+      }
+  refuses_second_derivative(mlp_op(true, false, true, true), sublayer(5, 8, 16, 16));
+}
+
+Op attention_op(const RowsPtr& rows, int64_t heads, bool causal, bool layer, bool bias, bool add_input) {
+  return [=](const std::vector<at::Tensor>& in) {
+    const at::Tensor none;
+    at::Tensor y;
+    if (ops::composite_only()) {
+      const at::Tensor qkv = ops::linear(norm_of(in, layer), in[3], bias ? in[4] : none);
+      y = ops::linear(ops::self_attention(qkv, heads, *rows, causal), in[5], bias ? in[6] : none);
+      if (add_input) y = in[0] + y;
+    } else {
+      y = ops::pre_norm_attention(in[0], {layer, in[1], layer ? in[2] : none, 1e-5}, {in[3], bias ? in[4] : none},
+                                  {in[5], bias ? in[6] : none}, heads, *rows, causal, add_input);
+    }
+    return y + 0 * (in[2].sum() + in[4].sum() + in[6].sum());
+  };
+}
+
+TEST_F(Fused, PreNormAttention) {
+  for (const RowsPtr& rows : {equal_rows(1, 1), equal_rows(5, 7), equal_rows(70, 17), equal_rows(3, 600),
+                              ragged_rows({5, 0, 300, 1, 17, 290, 64, 2, 333})})
+    for (const bool causal : {false, true}) {
+      SCOPED_TRACE(testing::Message() << rows->count << " rows, causal " << causal);
+      compare(attention_op(rows, 3, causal, !causal, !causal, causal), sublayer(rows->count, 24, 72, 24), 5e-5);
+    }
+  refuses_second_derivative(attention_op(equal_rows(2, 3), 2, false, true, true, true), sublayer(6, 8, 24, 8));
+}
+
+// Weights that are not trained get no gradient, and with no gradients at all the same numbers come out.
+TEST_F(Fused, PreNormFrozen) {
+  auto inputs = sublayer(300, 24, 40, 40);
+  for (auto& input : inputs) input = input.to(at::kFloat);
+  const auto mlp = [&] {
+    return ops::pre_norm_mlp(inputs[0], {true, inputs[1], inputs[2], 1e-5}, {inputs[3], inputs[4]},
+                             {inputs[5], inputs[6]}, false, true);
+  };
+  const at::Tensor plain = [&] {
+    const at::NoGradGuard no_gradients;
+    return mlp();
+  }();
+  inputs[0].set_requires_grad(true);
+  const at::Tensor y = mlp();
+  EXPECT_TRUE(at::equal(y.detach(), plain));
+  y.sum().backward();
+  EXPECT_TRUE(inputs[0].grad().defined());
+  EXPECT_FALSE(inputs[3].grad().defined());
 }
 
 }  // namespace

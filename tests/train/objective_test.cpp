@@ -7,6 +7,7 @@
 #include <map>
 
 #include "strata/base/error.h"
+#include "strata/blocks/patches.h"
 #include "strata/models/vit.h"
 #include "strata/ops/mode.h"
 #include "strata/route/order.h"
@@ -128,6 +129,30 @@ TEST(Objective, PredictorsAreAskedForTheSlotOfTheirBlock) {
   // 1,0,2: two of three blocks are wrong by 50.
   EXPECT_NEAR(losses(stack, {parse_route("1,0,2"), {}}, batch.pixels, batch.labels, {}).position.item<double>(),
               100.0 / 3, 1e-9);
+}
+
+// Mixed images: two cross-entropies weighted are one against the mixed targets written out, smoothing included, in value
+// and gradient.
+TEST(Objective, MixedLabelsEqualDenseTargets) {
+  Stack stack = small_vit();
+  const Parameters params = trained_parameters(stack.weights);
+  const Images batch = images();
+  const Tensor others = batch.labels.flip(0);
+  for (const double smoothing : {0.0, 0.1})
+    for (const double share : {0.0, 0.3, 1.0}) {
+      const Draw draw{identity(kDepth), {}};
+      const Tensor found =
+          losses(stack, draw, batch.pixels, {batch.labels, others, share}, {.label_smoothing = smoothing}).total;
+      const auto one_hot = [](const Tensor& labels) { return at::one_hot(labels, kClasses).to(at::kDouble); };
+      const Tensor dense =
+          (share * one_hot(batch.labels) + (1 - share) * one_hot(others)) * (1 - smoothing) + smoothing / kClasses;
+      const Tensor logits = run(stack, draw.route, image_stream(batch.pixels)).x();
+      const Tensor expected = -(dense * logits.log_softmax(1)).sum(1).mean();
+      EXPECT_NEAR(found.item<double>(), expected.item<double>(), 1e-12);
+      const auto a = torch::autograd::grad({found}, params.values),
+                 b = torch::autograd::grad({expected}, params.values);
+      for (size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(at::allclose(a[i], b[i], 1e-9, 1e-12)) << params.names[i];
+    }
 }
 
 // 7: the gradient of the whole loss for one route, in every parameter, against central differences along a random

@@ -15,8 +15,10 @@
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/child.h"
 #include "strata/base/error.h"
+#include "strata/blocks/patches.h"
 #include "strata/eval/score.h"
 #include "strata/route/order.h"
+#include "strata/stack/run.h"
 #include "strata/train/objective.h"
 #include "strata/train/optimiser.h"
 
@@ -26,8 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kTrainBatch = 256;
-constexpr int64_t kTrainSteps = 20;  // per turn
 constexpr int64_t kTrieRoutes = 100;
 constexpr int64_t kTrieImages = 1000;
 
@@ -56,19 +56,33 @@ double milliseconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// ---- a training step of the Fashion-MNIST model ----
+// ---- training steps and forward passes of vision transformers ----
+
+struct Workload {
+  std::string what;
+  std::string size;      // here
+  std::string baseline;  // the same in bench/baselines/fashion_vit.py
+  int64_t batch;
+  int64_t steps;  // per turn
+  bool forward;   // only
+};
 
 /// The same work as bench/baselines/fashion_vit.py: forward, smoothed loss, backward, clipping, AdamW, on one batch.
 class TrainingStep {
  public:
-  TrainingStep()
-      : model_(make_model(vit_size("fashion"), Random(0))),
+  explicit TrainingStep(const Workload& work)
+      : model_(make_model(vit_size(work.size), Random(0))),
         params_(trained_parameters(model_.stack().weights)),
         state_(fresh_state(params_.values)),
         draw_{identity(model_.stack().depth()), {}} {
     const VitConfig& vit = model_.vit;
-    pixels_ = at::randn({kTrainBatch, vit.image_channels, vit.image_height, vit.image_width});
-    labels_ = at::randint(vit.classes, {kTrainBatch}, at::kLong);
+    pixels_ = at::randn({work.batch, vit.image_channels, vit.image_height, vit.image_width});
+    labels_ = at::randint(vit.classes, {work.batch}, at::kLong);
+  }
+
+  void forward() const {
+    const at::NoGradGuard no_gradients;
+    static_cast<void>(run(model_.stack(), draw_.route, image_stream(pixels_)));
   }
 
   void operator()() {
@@ -98,15 +112,16 @@ std::string python() {
 }
 
 // Milliseconds per step of every mode, from one run of the script; its lines are JSON objects.
-std::vector<std::pair<std::string, double>> baseline_steps(const std::string& script,
+std::vector<std::pair<std::string, double>> baseline_steps(const std::string& script, const Workload& work,
                                                            const std::vector<std::string>& modes, int threads) {
   std::vector<std::string> command{python(),        script,
-                                   "--model",       "fashion",
-                                   "--batch",       std::to_string(kTrainBatch),
-                                   "--steps",       std::to_string(kTrainSteps),
+                                   "--model",       work.baseline,
+                                   "--batch",       std::to_string(work.batch),
+                                   "--steps",       std::to_string(work.steps),
                                    "--repetitions", "1",
-                                   "--threads",     std::to_string(threads),
-                                   "--mode"};
+                                   "--threads",     std::to_string(threads)};
+  if (work.forward) command.emplace_back("--forward");
+  command.emplace_back("--mode");
   command.insert(command.end(), modes.begin(), modes.end());
   std::istringstream lines(output_of(command, {"OMP_NUM_THREADS=" + std::to_string(threads)}));
   std::vector<std::pair<std::string, double>> result;
@@ -117,24 +132,24 @@ std::vector<std::pair<std::string, double>> baseline_steps(const std::string& sc
   return result;
 }
 
-Comparison bench_train(const Common& common, const Bench& options) {
+Comparison bench_work(const Common& common, const Bench& options, const Workload& work) {
   Comparison result{
-      fmt::format("training step, Fashion-MNIST model, batch {}, {} threads", kTrainBatch, common.threads),
-      {{"strata", {}}},
-      {}};
+      fmt::format("{}, batch {}, {} threads", work.what, work.batch, common.threads), {{"strata", {}}}, {}};
   const fs::path script = fs::path(own_program()).parent_path() / "../../bench/baselines/fashion_vit.py";
   bool baseline = fs::exists(script);
   if (!baseline) result.notes.push_back("no baseline: bench/baselines/fashion_vit.py is not beside this build");
   std::vector<std::string> modes{"eager", "compile"};
-  TrainingStep step;
-  for (int i = 0; i < 5; ++i) step();
+  TrainingStep step(work);
+  const auto once = [&] { work.forward ? step.forward() : step(); };
+  for (int64_t i = 0; i < std::min<int64_t>(work.steps, 5); ++i) once();
   for (int64_t turn = 0; turn < options.repeats; ++turn) {
     std::vector<double> times;
-    for (int64_t i = 0; i < kTrainSteps; ++i) times.push_back(milliseconds_of(std::ref(step)));
+    for (int64_t i = 0; i < work.steps; ++i) times.push_back(milliseconds_of(once));
     result.series[0].milliseconds.push_back(Series{"", times}.median());
     while (baseline) {
       try {
-        for (const auto& [name, time] : baseline_steps(script.lexically_normal().string(), modes, common.threads)) {
+        for (const auto& [name, time] :
+             baseline_steps(script.lexically_normal().string(), work, modes, common.threads)) {
           auto found = std::find_if(result.series.begin(), result.series.end(),
                                     [&, &wanted = name](const Series& each) { return each.name == wanted; });
           if (found == result.series.end()) found = result.series.insert(result.series.end(), {name, {}});
@@ -182,7 +197,7 @@ std::vector<Comparison> bench_tries(const Bench& options) {
   } else {
     models.push_back(open_model(options.model));
   }
-  const ImageSet set = load_images(options.data, "test", kTrieImages);
+  const ImageSet set = load_for(models.front(), options.data, "test", kTrieImages);
   std::vector<Comparison> all;
   for (const Model& model : models) {
     const int64_t depth = model.stack().depth();
@@ -242,7 +257,12 @@ void bench(const Common& common, const Bench& options) {
   if (wanted("gelu")) done(bench_gelu(common, options));
   if (wanted("trie"))
     for (auto& each : bench_tries(options)) done(std::move(each));
-  if (wanted("train")) done(bench_train(common, options));
+  const auto time = [&](const Workload& work) { done(bench_work(common, options, work)); };
+  if (wanted("train")) time({"training step, Fashion-MNIST model", "fashion", "fashion", 256, 20, false});
+  if (wanted("vit")) {
+    time({"training step, ViT-Ti/16 at 224", "Ti/16", "vit_ti", 16, 4, false});
+    time({"forward, ViT-Ti/16 at 224", "Ti/16", "vit_ti", 16, 10, true});
+  }
   if (common.json) {
     auto json = nlohmann::ordered_json::array();
     for (const auto& each : all) {

@@ -35,7 +35,7 @@ TorchFacts torch_facts(const Common&) {
   facts.cuda_built = at::hasCUDA() || at::globalContext().hasCUDA();
   facts.cuda_devices = facts.cuda_built ? at::detail::getCUDAHooks().deviceCount() : 0;
   try {
-    const ImageSet set = load_images("fashion-mnist", "test", 1);
+    const ImageSet set = load_images("fashion-mnist", "test", {.limit = 1});
     facts.data = set.name;
   } catch (const Error& error) {
     facts.data_error = error.what();

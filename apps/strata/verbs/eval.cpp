@@ -135,7 +135,7 @@ void eval(const Common& common, const Eval& options) {
   const Runner runner(model.stack(), run_options);
   for (const auto& route : work.routes) runner.check(route, 1);
   const auto members = options.ensemble ? members_of(open, options.models.size(), work) : std::vector<EnsembleMember>{};
-  const ImageSet set = load_images(options.data, options.split, options.limit);
+  const ImageSet set = load_for(model, options.data, options.split, options.limit);
   TrieReport trie;
   const auto scores = score_routes(model.stack(), work.routes, set, images_of(model), options.batch, &trie,
                                    !options.one_by_one, &sources);

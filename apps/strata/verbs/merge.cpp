@@ -160,22 +160,17 @@ struct Probing {
   ImageSet set;  // empty: noise
 };
 
-bool fits(const ImageSet& set, const Model& model) {
-  return set.pixels.size(1) == model.vit.image_channels && set.pixels.size(2) == model.vit.image_height &&
-         set.pixels.size(3) == model.vit.image_width && set.labels.max().item<int64_t>() < model.vit.classes;
-}
-
 Probing probing(const Merge& options, const Model& model) {
   const VitConfig& vit = model.vit;
   const bool fashion = vit.image_channels == 1 && vit.image_height == 28 && vit.image_width == 28;
   if (!options.data.empty() || fashion) {
     try {
       Probing result;
-      result.set = load_images(options.data.empty() ? "fashion-mnist" : options.data, "train", options.images);
-      if (!fits(result.set, model))
-        fail("--data: the images of '", result.set.name, "' do not fit the model, which reads [", vit.image_channels,
-             ", ", vit.image_height, ", ", vit.image_width, "] and knows ", vit.classes, " classes");
-      result.pixels = normalised(result.set.pixels, images_of(model));
+      result.set = load_for(model, options.data.empty() ? "fashion-mnist" : options.data, "train", options.images);
+      if (const int64_t most = result.set.labels.max().item<int64_t>(); most >= vit.classes)
+        fail("--data: the model tells ", vit.classes, " classes apart, but '", result.set.name, "' has labels up to ",
+             most, "; give the data it was trained for");
+      result.pixels = normalised(image_batch(result.set, 0, result.set.size()), images_of(model));
       result.name = result.set.name;
       return result;
     } catch (const Error&) {

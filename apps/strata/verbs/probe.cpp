@@ -66,15 +66,15 @@ void probe(const Common& common, const Probe& options) {
   }
   // Mistakes show before anything is scored.
   for (const Model& model : models) plan_probe(model.stack().depth(), config);
-  const ImageSet set = load_images(options.data, "test", config.images);
   auto names = names_of(models, folders);
   for (size_t i = 0; i < names.size(); ++i)
     if (!given[i].empty()) names[i] = given[i];
-  ImageSet choice;
-  if (config.choice_images > 0) choice = load_images(options.data, "train", config.choice_images);
 
   std::vector<ElasticityReport> reports;
   for (size_t i = 0; i < models.size(); ++i) {
+    const ImageSet set = load_for(models[i], options.data, "test", config.images);
+    ImageSet choice;
+    if (config.choice_images > 0) choice = load_for(models[i], options.data, "train", config.choice_images);
     Progress progress("probing " + names[i], set.size(), 0, common.quiet);
     reports.push_back(strata::probe(
         names[i], models[i].stack(), set, images_of(models[i]), config,

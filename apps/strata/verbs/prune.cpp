@@ -41,7 +41,7 @@ Choice choose(const Common& common, const Prune& options, const Model& model) {
     auto worth = worth_by_probe(options.probe, depth);
     return {keep_worthiest(worth, options.keep), "loss without", std::move(worth)};
   }
-  const ImageSet set = load_images(options.data.data, "train", options.data.images);
+  const ImageSet set = load_for(model, options.data.data, "train", options.data.images);
   if (options.by == "greedy") {
     const int64_t count = depth - options.keep;
     Progress progress("removing blocks", count, 0, common.quiet);

@@ -44,10 +44,9 @@ void run(const Common& common, const Run& options) {
   const Tensor logits = strata::run(model.stack(), route, image_stream(pixels), run_options).x();
   NamedTensors results{{"logits", logits.contiguous()}};
   for (const auto& [name, value] : taps.values()) results[name] = value.contiguous();
-  for (const auto& name : options.taps)
-    if (name.find('*') == std::string::npos && !results.contains(name))
-      fail("--tap: this route passes no '", name,
-           "'; taps are embed, slot.N, slot.N.block.B.mixer, slot.N.block.B.ffn, norm and head");
+  for (const auto& name : taps.missing())
+    fail("--tap: this route passes no '", name,
+         "'; taps are embed, slot.N, slot.N.block.B.mixer, slot.N.block.B.ffn, norm and head");
   save_tensors(options.output, results, {{"format", "pt"}, {"route", print_route(route)}});
   if (common.json) {
     nlohmann::ordered_json json{{"output", options.output}, {"route", print_route(route)}};

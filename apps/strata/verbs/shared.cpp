@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <set>
@@ -55,14 +54,11 @@ std::string origin_of(const Model& model, const std::string& folder) {
 }
 
 ImageConfig images_of(const Model& model) {
-  const auto one = [&](const std::vector<double>& values) {
-    if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end())
-      fail(
-          "the model wants every colour normalised in its own way, which data sets here have no use for; ask 'strata "
-          "run' with prepared pixels");
-    return values.at(0);
-  };
-  return {.mean = one(model.pixel_mean), .std = one(model.pixel_std)};
+  return {.mean = model.pixel_mean, .std = model.pixel_std};
+}
+
+ImageSet load_for(const Model& model, const std::string& data, const std::string& split, int64_t limit) {
+  return load_images(data, split, {.limit = limit, .fit = model.fit, .channels = model.vit.image_channels});
 }
 
 std::string percent(double fraction) {

@@ -46,6 +46,9 @@ OpenModels open_models(const std::vector<std::string>& given, const std::vector<
 /// How the model wants its pixels.
 ImageConfig images_of(const Model& model);
 
+/// A data set in the size and channels that the model takes.
+ImageSet load_for(const Model& model, const std::string& data, const std::string& split, int64_t limit);
+
 /// Throws UsageError when the folder for a result is one of those it is made from: the original would be gone.
 void check_output(const std::string& output, const std::vector<std::string>& folders);
 

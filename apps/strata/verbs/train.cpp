@@ -116,7 +116,7 @@ void train(const Common& common, const Train& options) {
   const Recipe recipe = read_recipe(options.recipe, options.set);
   std::vector<uint64_t> seeds = options.seeds;
   if (seeds.empty()) seeds.push_back(recipe.train.seed);
-  const TrainData data = load_data(recipe.data);
+  const TrainData data = load_data(recipe);
   std::vector<SeedResult> all;
   for (const uint64_t seed : seeds) {
     Recipe mine = recipe;

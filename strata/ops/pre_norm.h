@@ -1,0 +1,40 @@
+#pragma once
+
+#include "strata/ops/rows.h"
+
+namespace strata::ops {
+
+/// The two halves of a pre-norm transformer block (Xiong et al. 2020), each as one operator: a few hundred rows at a
+/// time go through norm, matrix products and what lies between them while they are in the cache, one thread per piece.
+/// That saves the passes over memory, the barriers and most of the saved activations of the separate operators: the
+/// norm is computed again in backward, and so is the activation. Differentiable once.
+
+/// The norm in front: layer norm (gain, bias) or, with layer = false, RMS norm (gain, no bias).
+struct NormInFront {
+  bool layer = true;
+  at::Tensor gain, bias;  // [channels]; bias undefined for RMS norm
+  double eps = 1e-5;
+};
+
+/// A linear layer's weight [out, in] and bias [out] or undefined.
+struct LinearWeights {
+  at::Tensor weight, bias;
+};
+
+/// Whether the fused operators serve these tensors and are worth it: float32 on the CPU, no CompositeGuard, no
+/// autocast; enough rows, and enough `pieces` that can run on their own (sequences for attention, rows for an MLP), to
+/// keep every thread busy and to pay for gradients of the weights of each thread's own.
+bool pre_norm_fused(const at::Tensor& x, int64_t pieces, const NormInFront& norm, const LinearWeights& first,
+                    const LinearWeights& second);
+
+/// down(act(up(norm(x)))), act being GELU, or SwiGLU where `gated` (up then gives [gate | up], see swiglu);
+///   x [rows, channels] -> [rows, channels]; with add_input, x is added to the result.
+at::Tensor pre_norm_mlp(const at::Tensor& x, const NormInFront& norm, const LinearWeights& up,
+                        const LinearWeights& down, bool gated, bool add_input);
+
+/// out(self_attention(qkv(norm(x)))), see self_attention; x [rows, channels] -> [rows, channels]; with add_input, x is
+/// added to the result.
+at::Tensor pre_norm_attention(const at::Tensor& x, const NormInFront& norm, const LinearWeights& qkv,
+                              const LinearWeights& out, int64_t heads, const Rows& rows, bool causal, bool add_input);
+
+}  // namespace strata::ops

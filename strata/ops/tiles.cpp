@@ -1,0 +1,155 @@
+#include "strata/ops/tiles.h"
+
+#include <algorithm>
+
+#include "strata/kernels/activation.h"
+#include "strata/kernels/norm.h"
+
+namespace strata::ops {
+namespace {
+
+// What a tile works on should fit into the second cache level beside the weights, and be long enough for the products
+// to reach their speed.
+constexpr int64_t kTileFloats = 96 * 1024;
+constexpr int64_t kLeastRows = 256, kMostRows = 512;
+constexpr int64_t kShares = 8;
+
+// A multiple of kShares, so that all threads of the usual numbers get the same amount of work.
+int64_t tile_count(int64_t rows, int64_t floats_per_row) {
+  const int64_t most = std::clamp(kTileFloats / std::max<int64_t>(floats_per_row, 1), kLeastRows, kMostRows);
+  return (rows + most * kShares - 1) / (most * kShares) * kShares;
+}
+
+const float* data(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+}
+float* writable(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.mutable_data_ptr<float>() : nullptr;
+}
+float* at_row(const at::Tensor& per_row, int64_t row) {
+  return per_row.defined() ? per_row.mutable_data_ptr<float>() + row : nullptr;
+}
+
+}  // namespace
+
+std::vector<Tile> row_tiles(int64_t rows, int64_t floats_per_row) {
+  const int64_t count = tile_count(rows, floats_per_row);
+  std::vector<Tile> tiles;
+  for (int64_t i = 0; i < count; ++i) tiles.push_back({rows * i / count, rows * (i + 1) / count});
+  return tiles;
+}
+
+std::vector<Tile> sequence_tiles(const Rows& rows, int64_t floats_per_row) {
+  const int64_t count = tile_count(rows.count, floats_per_row);
+  std::vector<Tile> tiles;
+  // A tile ends with the first sequence that reaches its share of the rows.
+  for (int64_t s = 0; s < rows.sequences; ++s) {
+    const int64_t end = rows.begin(s + 1);
+    if (tiles.empty() || tiles.back().end >= rows.count * static_cast<int64_t>(tiles.size()) / count)
+      tiles.push_back({rows.begin(s), end, s, s + 1});
+    else
+      tiles.back().end = end, tiles.back().sequence_end = s + 1;
+  }
+  return tiles;
+}
+
+int64_t longest(const std::vector<Tile>& tiles) {
+  int64_t most = 0;
+  for (const Tile& tile : tiles) most = std::max(most, tile.rows());
+  return most;
+}
+
+at::Tensor matrix(const float* data, int64_t rows, int64_t columns) {
+  return at::from_blob(const_cast<float*>(data), {rows, columns}, at::kFloat);
+}
+
+// MKL clears what it overwrites in a pass of its own, slower than filling it here; so everything is accumulated.
+void linear_tile(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (!bias.defined()) return product(y, x, weight);
+  const float* const row = data(bias);
+  float* const out = writable(y);
+  const int64_t count = y.numel(), columns = y.size(1);
+  for (int64_t at = 0; at < count; at += columns) std::copy_n(row, columns, out + at);
+  y.addmm_(x, weight);
+}
+
+void product(const at::Tensor& y, const at::Tensor& a, const at::Tensor& b) {
+  std::fill_n(writable(y), y.numel(), 0.0F);
+  y.addmm_(a, b);
+}
+
+void add_input_rows(const at::Tensor& y, const float* input) {
+  float* const out = writable(y);
+  const int64_t count = y.numel();
+  for (int64_t i = 0; i < count; ++i) out[i] = input[i] + out[i];
+}
+
+void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& y, const at::Tensor& mean,
+               const at::Tensor& rstd) {
+  const NormForward args{.rows = tile.rows(),
+                         .channels = y.size(1),
+                         .x = x + tile.first * y.size(1),
+                         .gain = data(norm.gain),
+                         .bias = data(norm.bias),
+                         .eps = static_cast<float>(norm.eps),
+                         .y = writable(y),
+                         .mean = norm.layer ? at_row(mean, tile.first) : nullptr,
+                         .rstd = at_row(rstd, tile.first)};
+  norm.layer ? layer_norm_forward(args) : rms_norm_forward(args);
+}
+
+WeightGradients::WeightGradients(const NormInFront& norm, const LinearWeights& one, const LinearWeights& two) {
+  const auto zeros = [](const at::Tensor& like) {
+    return like.defined() ? at::zeros(like.sizes(), at::kFloat) : at::Tensor();
+  };
+  gain = zeros(norm.gain), bias = zeros(norm.bias);
+  first = zeros(one.weight), first_bias = zeros(one.bias);
+  second = zeros(two.weight), second_bias = zeros(two.bias);
+}
+
+WeightGradients sum(std::vector<std::optional<WeightGradients>>& threads) {
+  WeightGradients& total = *threads.front();
+  for (auto& part : std::span(threads).subspan(1)) {
+    if (!part) continue;
+    for (const auto member : {&WeightGradients::gain, &WeightGradients::bias, &WeightGradients::first,
+                              &WeightGradients::first_bias, &WeightGradients::second, &WeightGradients::second_bias})
+      if ((total.*member).defined()) (total.*member).add_((*part).*member);
+  }
+  return total;
+}
+
+void add_column_sums(const at::Tensor& total, const at::Tensor& x) {
+  std::vector<float> sums(x.size(1));
+  bias_grad({.rows = x.size(0), .channels = x.size(1), .x = data(x), .out = sums.data()});
+  float* const out = writable(total);
+  for (size_t c = 0; c < sums.size(); ++c) out[c] += sums[c];
+}
+
+void norm_tile_backward(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& dy,
+                        const float* pass_on, const at::Tensor& mean, const at::Tensor& rstd, float* dx,
+                        WeightGradients* gradients) {
+  const int64_t channels = dy.size(1), at = tile.first * channels;
+  std::vector<float> dgain(channels), dbias(channels);
+  const NormBackward args{.rows = tile.rows(),
+                          .channels = channels,
+                          .dy = data(dy),
+                          .stream = x + at,
+                          .mean = norm.layer ? at_row(mean, tile.first) : nullptr,
+                          .rstd = at_row(rstd, tile.first),
+                          .gain = data(norm.gain),
+                          .dstream_in = pass_on == nullptr ? nullptr : pass_on + at,
+                          .dstream = dx + at,
+                          .dgain = gradients ? dgain.data() : nullptr,
+                          .dbias = gradients && norm.bias.defined() ? dbias.data() : nullptr};
+  norm.layer ? layer_norm_backward(args) : rms_norm_backward(args);
+  if (!gradients) return;
+  const auto add = [channels](const at::Tensor& total, const std::vector<float>& part) {
+    if (!total.defined()) return;
+    float* const out = writable(total);
+    for (int64_t c = 0; c < channels; ++c) out[c] += part[c];
+  };
+  add(gradients->gain, dgain);
+  add(gradients->bias, dbias);
+}
+
+}  // namespace strata::ops

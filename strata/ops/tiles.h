@@ -1,0 +1,80 @@
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+
+#include <span>
+#include <vector>
+
+#include "strata/base/threads.h"
+#include "strata/ops/pre_norm.h"
+
+// What the operators of pre_norm.h share: pieces of rows that stay in the cache, products on them, and gradients of
+// weights that each thread adds up for itself.
+namespace strata::ops {
+
+/// Rows [first, end), of whole sequences [sequence, sequence_end) where that matters.
+struct Tile {
+  int64_t first, end, sequence = 0, sequence_end = 0;
+  int64_t rows() const { return end - first; }
+};
+
+/// Rows one after the other, pieces of nearly equal size. How they are cut depends on shapes alone, not on threads.
+std::vector<Tile> row_tiles(int64_t rows, int64_t floats_per_row);
+/// The same in whole sequences; a sequence longer than a piece is one of its own.
+std::vector<Tile> sequence_tiles(const Rows& rows, int64_t floats_per_row);
+
+/// Runs fn(tile, scratch) for every tile, contiguous ranges of them on each thread; make_scratch(thread) makes what a
+/// thread keeps from tile to tile. Tensors in here are plain memory: no autograd, no autocast.
+template <class MakeScratch, class Fn>
+void over_tiles(const std::vector<Tile>& tiles, MakeScratch&& make_scratch, Fn&& fn) {
+  parallel_for(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end, int thread) {
+    const at::AutoDispatchBelowADInplaceOrView plain;
+    auto&& scratch = make_scratch(thread);
+    for (int64_t i = begin; i < end; ++i) fn(tiles[i], scratch);
+  });
+}
+
+/// The most rows of any tile.
+int64_t longest(const std::vector<Tile>& tiles);
+
+/// Memory as a matrix of contiguous rows.
+at::Tensor matrix(const float* data, int64_t rows, int64_t columns);
+inline at::Tensor matrix(const at::Tensor& whole, const Tile& tile) {
+  return matrix(whole.const_data_ptr<float>() + tile.first * whole.size(1), tile.rows(), whole.size(1));
+}
+/// The first rows of a scratch matrix, as many as the tile has.
+inline at::Tensor head(const at::Tensor& scratch, const Tile& tile) {
+  return matrix(scratch.const_data_ptr<float>(), tile.rows(), scratch.size(1));
+}
+
+/// y = x W^T + b; `weight` is W^T.
+void linear_tile(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+/// y = a b
+void product(const at::Tensor& y, const at::Tensor& a, const at::Tensor& b);
+/// y = input + y
+void add_input_rows(const at::Tensor& y, const float* input);
+
+/// norm(x) of a tile -> y; writes mean and rstd of its rows where these are defined.
+void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& y, const at::Tensor& mean,
+               const at::Tensor& rstd);
+
+/// Gradients of a norm and two linear layers that one thread adds up over its tiles.
+struct WeightGradients {
+  at::Tensor gain, bias, first, first_bias, second, second_bias;  // undefined where there is no such weight
+
+  WeightGradients(const NormInFront& norm, const LinearWeights& one, const LinearWeights& two);
+};
+/// Their sums over the threads, in the order of the threads; the tensors of the first are used.
+WeightGradients sum(std::vector<std::optional<WeightGradients>>& threads);
+
+/// total += sum over the rows of x.
+void add_column_sums(const at::Tensor& total, const at::Tensor& x);
+
+/// dx of a tile from dy, the gradient of norm(x); with pass_on (may be null), the gradient that reached x past the
+/// norm, added. Adds the norm's own gradients to `gradients`.
+void norm_tile_backward(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& dy,
+                        const float* pass_on, const at::Tensor& mean, const at::Tensor& rstd, float* dx,
+                        WeightGradients* gradients);
+
+}  // namespace strata::ops

@@ -1,0 +1,309 @@
+"""Every operator of torch.ops.strata against PyTorch's own: values, gradients, what compile and export make of it."""
+
+import math
+from dataclasses import dataclass
+from typing import Callable
+
+import pytest
+import strata
+import torch
+import torch.nn.functional as F
+
+ops = torch.ops.strata
+
+
+def swiglu(x):
+    gate, up = x.chunk(2, -1)
+    return F.silu(gate) * up
+
+
+def self_attention(qkv, heads, causal=False):
+    q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1))
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.size(-1))
+    if causal:
+        scores = scores.masked_fill(torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -math.inf)
+    return (scores.softmax(-1) @ v).transpose(1, 2).flatten(-2)
+
+
+def ragged_attention(qkv, heads, causal, offsets):
+    pieces = zip(offsets[:-1], offsets[1:], strict=True)
+    return torch.cat([self_attention(qkv[a:b][None], heads, causal)[0] for a, b in pieces])
+
+
+def cross_entropy(logits, targets, smoothing=0.0):
+    return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), label_smoothing=smoothing)
+
+
+@dataclass
+class Case:
+    """One operator on one layout: shapes of the differentiable inputs, what follows them, PyTorch's own version."""
+
+    name: str
+    op: Callable
+    reference: Callable
+    shapes: tuple
+    rest: tuple = ()
+
+    def inputs(self, dtype=torch.float32):
+        torch.manual_seed(3)
+        return [torch.randn(shape).to(dtype).requires_grad_() for shape in self.shapes]
+
+
+def norm_case(shape):
+    channels = shape[-1:]
+    return Case(f"layer_norm{list(shape)}", ops.layer_norm.default,
+                lambda x, w, b, eps: F.layer_norm(x, x.shape[-1:], w, b, eps), (shape, channels, channels), (1e-5,))
+
+
+def rms_case(shape):
+    return Case(f"rms_norm{list(shape)}", ops.rms_norm.default,
+                lambda x, w, eps: F.rms_norm(x, x.shape[-1:], w, eps), (shape, shape[-1:]), (1e-5,))
+
+
+OFFSETS = torch.tensor([0, 5, 6, 6, 15])
+torch.manual_seed(5)
+TARGETS = torch.randint(11, (3, 7))
+SOME_IGNORED = TARGETS.where(TARGETS != 2, -100)
+CASES = [
+    *(norm_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
+    *(rms_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
+    *(Case(f"gelu{list(shape)}", ops.gelu.default, F.gelu, (shape,)) for shape in [(5, 7), (2, 3, 65), (9,), (0, 4)]),
+    *(Case(f"swiglu{list(shape)}", ops.swiglu.default, swiglu, (shape,)) for shape in [(5, 6), (2, 3, 130), (10,)]),
+    *(Case(f"linear{list(shape)}", ops.linear.default, F.linear, (shape, (31, shape[-1]), (31,)))
+      for shape in [(5, 7), (2, 3, 65), (200, 48)]),
+    *(Case(f"self_attention{list(shape)} causal={causal}", ops.self_attention.default, self_attention, (shape,),
+           (3, causal)) for shape in [(3, 17, 144), (1, 70, 63), (2, 1, 9)] for causal in (False, True)),
+    *(Case(f"self_attention ragged causal={causal}", ops.self_attention.default, ragged_attention, ((15, 72),),
+           (3, causal, OFFSETS)) for causal in (False, True)),
+    *(Case(f"cross_entropy {smoothing} ignored={ignored}", ops.cross_entropy.default, cross_entropy, ((3, 7, 11),),
+           (SOME_IGNORED if ignored else TARGETS, smoothing)) for smoothing in (0.0, 0.1) for ignored in (False, True)),
+]
+BY_OP = list({case.op: case for case in CASES}.values())  # one of each
+case_of_any = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+case_of_each_op = pytest.mark.parametrize("case", BY_OP, ids=lambda case: case.name)
+
+
+def gradients(case, function, inputs, scale=1.0):
+    y = function(*inputs, *case.rest)
+    upstream = torch.randn(y.shape, generator=torch.Generator().manual_seed(9)).to(y.dtype)
+    return y, torch.autograd.grad(y, inputs, upstream * scale)
+
+
+def close(got, want, tolerance):
+    scale = max(1e-2, want.detach().abs().max().item()) if want.numel() else 1.0
+    torch.testing.assert_close(got.double(), want.double(), rtol=0, atol=tolerance * scale)
+
+
+@case_of_any
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.float64, 1e-12), (torch.bfloat16, 2e-2)],
+                         ids=["float32", "float64", "bfloat16"])
+def test_values_and_gradients(case, dtype, tolerance):
+    inputs = case.inputs(dtype)
+    exact = [x.detach().double().requires_grad_() for x in inputs]
+    got, got_gradients = gradients(case, case.op, inputs)
+    want, want_gradients = gradients(case, case.reference, exact)
+    assert got.dtype == dtype and got.shape == want.shape
+    close(got, want, tolerance)
+    for got_gradient, want_gradient in zip(got_gradients, want_gradients, strict=True):
+        close(got_gradient, want_gradient, 2 * tolerance)
+
+
+@case_of_any
+def test_not_contiguous(case):
+    """Inputs and upstream gradients with strides of another order, and with gaps."""
+    inputs = case.inputs()
+    strided = []
+    for x in inputs:
+        gaps = torch.zeros(*x.shape, 2).transpose(0, -2).contiguous().transpose(0, -2)[..., 1]
+        strided.append(gaps.copy_(x).detach().requires_grad_())
+    want, want_gradients = gradients(case, case.op, inputs)
+    y = case.op(*strided, *case.rest)
+    upstream = torch.randn(y.shape, generator=torch.Generator().manual_seed(9))
+    gaps = torch.zeros(*y.shape, 2)[..., 0]
+    got_gradients = torch.autograd.grad(y, strided, gaps.copy_(upstream))
+    torch.testing.assert_close(y, want)
+    for got_gradient, want_gradient in zip(got_gradients, want_gradients, strict=True):
+        torch.testing.assert_close(got_gradient, want_gradient)
+
+
+@case_of_each_op
+def test_second_derivative(case):
+    """A fused operator declares one derivative and throws for more; as a composite it has them all."""
+
+    def second(inputs, function):
+        first = torch.autograd.grad(function(*inputs, *case.rest).square().sum(), inputs[0], create_graph=True)[0]
+        return torch.autograd.grad(first.square().sum(), inputs[0])[0]
+
+    inputs = case.inputs()
+    want = second([x.detach().double().requires_grad_() for x in inputs], case.reference)
+    if case.op is not ops.linear.default:  # plain ATen
+        with pytest.raises(RuntimeError, match="differentiated once"):
+            second(inputs, case.op)
+    with strata.composite():
+        close(second(inputs, case.op), want, 1e-4)
+
+
+@case_of_any
+def test_opcheck(case):
+    torch.library.opcheck(case.op, (*case.inputs(), *case.rest))
+
+
+def raw_cases():
+    torch.manual_seed(4)
+    x, w, rows = torch.randn(5, 6), torch.randn(6), torch.randn(5)
+    qkv = torch.randn(2, 5, 24)
+    out, lse = ops._self_attention(qkv, 2, None, True)
+    return [
+        (ops._layer_norm, (x, w, w, 1e-5)),
+        (ops._layer_norm_backward, (x, x, rows, rows, w)),
+        (ops._rms_norm, (x, w, 1e-5)),
+        (ops._rms_norm_backward, (x, x, rows, w)),
+        (ops._gelu, (x,)),
+        (ops._gelu_backward, (x, x)),
+        (ops._swiglu, (x,)),
+        (ops._swiglu_backward, (x[:, :3], x)),
+        (ops._self_attention, (qkv, 2, None, True)),
+        (ops._self_attention_backward, (out, qkv, out, lse, 2, None, True)),
+        (ops._cross_entropy, (x, torch.arange(5), 0.1)),
+    ]
+
+
+@pytest.mark.parametrize("op, args", raw_cases(), ids=lambda value: getattr(value, "__name__", ""))
+def test_kernels_below(op, args):
+    """What compiled graphs call: shapes as promised, and no silent gradients."""
+    torch.library.opcheck(op.default, args, test_utils=("test_schema", "test_faketensor"))
+    with pytest.raises(RuntimeError, match="not implemented"):
+        results = op(args[0].clone().requires_grad_(), *args[1:])
+        (results[0] if isinstance(results, tuple) else results).sum().backward()
+
+
+def test_every_operator_is_tested():
+    names = {schema.name.removeprefix("strata::") for schema in torch._C._jit_get_all_schemas()
+             if schema.name.startswith("strata::")}
+    tested = {case.op._opname for case in CASES} | {op._qualified_op_name.removeprefix("strata::") for op, _ in raw_cases()}
+    assert names == tested | {"adamw_"}
+
+
+@case_of_each_op
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_compile(case, dynamic):
+    inputs = case.inputs()
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda *args: case.op(*args).sin(), fullgraph=True, dynamic=dynamic, backend="aot_eager")
+    want, want_gradients = gradients(case, lambda *args: case.op(*args).sin(), inputs)
+    got, got_gradients = gradients(case, compiled, inputs)
+    torch.testing.assert_close(got, want)
+    torch.testing.assert_close(got_gradients, want_gradients)
+
+
+class Mlp(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gain, self.bias = (torch.nn.Parameter(torch.randn(8)) for _ in range(2))
+        self.up = torch.nn.Parameter(torch.randn(24, 8))
+
+    def forward(self, x):
+        hidden = ops.linear(ops.layer_norm(x, self.gain, self.bias), self.up)
+        return ops.swiglu(ops.gelu(ops.self_attention(hidden, 2))[..., :6])
+
+
+def test_export():
+    model, batch = Mlp(), torch.export.Dim("batch", min=2)
+    program = torch.export.export(model, (torch.randn(3, 4, 8),), dynamic_shapes={"x": {0: batch}})
+    called = {str(node.target) for node in program.graph.nodes if node.op == "call_function"}
+    assert {"strata.layer_norm.default", "strata.self_attention.default", "strata.swiglu.default"} <= called
+    x = torch.randn(5, 4, 8)
+    torch.testing.assert_close(program.module()(x), model(x))
+    torch.testing.assert_close(program.run_decompositions().module()(x), model(x))
+
+
+@pytest.mark.slow
+def test_compile_to_code():
+    """The default backend, which generates and compiles code around the operators."""
+    torch._dynamo.reset()
+    model, x = Mlp(), torch.randn(3, 4, 8)
+    compiled = torch.compile(model, fullgraph=True)
+    torch.testing.assert_close(compiled(x), model(x), rtol=1e-4, atol=1e-5)
+    want = torch.autograd.grad(model(x).square().sum(), list(model.parameters()))
+    got = torch.autograd.grad(compiled(x).square().sum(), list(model.parameters()))
+    torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_adamw(dtype):
+    torch.manual_seed(6)
+    params = [torch.randn(shape, dtype=dtype) for shape in [(7, 5), (3,), (1000,)]]
+    theirs = [param.clone().requires_grad_() for param in params]
+    optimiser = torch.optim.AdamW(theirs, lr=0.01, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)
+    first, second = ([torch.zeros_like(param) for param in params] for _ in range(2))
+    for step in range(1, 6):
+        gradient = [torch.randn_like(param) for param in params]
+        for param, value in zip(theirs, gradient, strict=True):
+            param.grad = 0.5 * value
+        optimiser.step()
+        ops.adamw_(params, gradient, first, second, step, 0.01, 0.8, 0.95, 1e-6, 0.1, 0.5)
+    torch.testing.assert_close(params, [param.detach() for param in theirs], rtol=1e-5, atol=1e-6)
+
+
+def adamw_arguments():
+    tensors = [torch.randn(4), torch.randn(3, 2)]
+    return tensors, [torch.ones_like(t) for t in tensors], *([torch.zeros_like(t) for t in tensors] for _ in range(2))
+
+
+def test_adamw_in_graphs():
+    torch.library.opcheck(ops.adamw_.default, (*adamw_arguments(), 1, 0.1))
+    arguments, again = adamw_arguments(), adamw_arguments()
+    for mine, other in zip(arguments[0], again[0], strict=True):
+        other.copy_(mine)
+    torch._dynamo.reset()
+    step = torch.compile(lambda *args: ops.adamw_(*args, 0.1), fullgraph=True, backend="aot_eager")
+    for count in (1, 2, 3):
+        step(*arguments, count)
+        ops.adamw_(*again, count, 0.1)
+    torch.testing.assert_close(arguments[0], again[0])
+
+
+def test_adamw_respects_autograd():
+    params, grads, first, second = adamw_arguments()
+    params[0].requires_grad_()
+    with pytest.raises(RuntimeError, match="no_grad"):
+        ops.adamw_(params, grads, first, second, 1, 0.1)
+    loss = params[0].square().sum()
+    with torch.no_grad():
+        ops.adamw_(params, grads, first, second, 1, 0.1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: ops.layer_norm(torch.randn(3, 4), torch.randn(5), torch.randn(4)), r"expected x \[..., channels\]"),
+    (lambda: ops.rms_norm(torch.randn(3, 4), torch.randn(3)), r"expected x \[..., channels\]"),
+    (lambda: ops.swiglu(torch.randn(3, 5)), "2 hidden"),
+    (lambda: ops.gelu(torch.tensor(1.0)), "no dimensions"),
+    (lambda: ops.self_attention(torch.randn(2, 3, 10), 2), "3 \\* heads \\* head_dim"),
+    (lambda: ops.self_attention(torch.randn(6, 12), 2, False, torch.tensor([0, 9, 6])), "offsets that ascend"),
+    (lambda: ops.self_attention(torch.randn(6, 12), 2, False, torch.tensor([0, 9])), "offsets that ascend"),
+    (lambda: ops.self_attention(torch.randn(6, 12), 2, False, torch.tensor([0.0, 6.0])), "int64"),
+    (lambda: ops.cross_entropy(torch.randn(3, 4), torch.tensor([1, 2])), "int64 targets"),
+    (lambda: ops.cross_entropy(torch.randn(3, 4), torch.tensor([1, 2, 9])), "9"),
+    (lambda: ops.adamw_([torch.randn(3)], [], [], [], 1, 0.1), "for each of 1 parameters"),
+    (lambda: ops.adamw_([torch.randn(3)], [torch.randn(2)], [torch.randn(3)], [torch.randn(3)], 1, 0.1), "like its"),
+    (lambda: ops.adamw_(*adamw_arguments(), 0, 0.1), "counted from 1"),
+])
+def test_wrong_input(call, words):
+    with pytest.raises(RuntimeError, match=words):
+        call()
+
+
+def test_follows_the_threads_of_torch():
+    """The same sums whatever the number of threads, and no pool of our own."""
+    x = torch.randn(4096, 64, requires_grad=True)
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(torch.autograd.grad(ops.gelu(x).sum(), x)[0])
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*results)
