@@ -34,8 +34,8 @@ Kind kind_of(Bytes file, const std::string& name) {
 // Before pixels are allocated: the caps, and whether so short a file can hold so many pixels at all.
 void check_size(Bytes file, const std::string& name, int64_t height, int64_t width, int64_t most_pixels,
                 int64_t pixels_per_byte) {
-  if (height < 1 || width < 1) fail(name, ": expected at least one pixel, found ", width, " x ", height,
-         "; the file is damaged or truncated");
+  if (height < 1 || width < 1)
+    fail(name, ": expected at least one pixel, found ", width, " x ", height, "; the file is damaged or truncated");
   if (height > most_pixels / width)
     fail(name, ": ", width, " x ", height, " pixels are more than the ", most_pixels,
          " that are decoded; scale the image down");
