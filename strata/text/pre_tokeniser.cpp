@@ -153,7 +153,7 @@ void split_metaspace(const PreTokeniserStep& step, std::string_view text, bool a
 void split_byte_level(const PreTokeniserStep& step, bool last, std::string_view text, bool at_start,
                       const PieceSink& given) {
   std::string prefixed;
-  if (step.add_prefix_space && !is(kSpace, utf8_step(text.data(), text.data() + text.size()).point)) {
+  if (step.add_prefix_space && !text.starts_with(' ')) {
     prefixed = " " + std::string(text);
     text = prefixed;
   }

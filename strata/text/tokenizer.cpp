@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "strata/base/error.h"
@@ -81,6 +82,7 @@ struct Tokenizer::State {
   TokenizerConfig config;
   std::vector<Name> names;  // by id
   TokenIds added_ids;
+  std::unordered_map<int32_t, std::string> normalised_names;  // of added tokens that the normaliser changes: what they decode to
   PreTokeniser pre_tokeniser;
   std::optional<WordPattern> only_words;
   std::optional<Bpe> bpe;
@@ -91,6 +93,10 @@ struct Tokenizer::State {
   void encode_stretch(std::string_view text, bool at_start, WordCache& cache, std::vector<int32_t>& out) const;
   void encode_normalised(std::string_view text, bool at_start, const EncodeOptions& options, WordCache& cache,
                          std::vector<int32_t>& out) const;
+  const std::string& decoded_name(int32_t id) const {
+    const auto found = normalised_names.find(id);
+    return found == normalised_names.end() ? names[id].token : found->second;
+  }
   bool known(int32_t id) const { return id >= 0 && static_cast<size_t>(id) < names.size() && names[id].known; }
 };
 
@@ -107,10 +113,13 @@ void Tokenizer::State::build(const std::string& who) {
   std::vector<AddedTokenFinder::Sought> normalised;
   for (const AddedToken& token : config.added) {
     added_ids.emplace(token.content, token.id);
-    if (token.normalized)
-      normalised.push_back({normalise(config.normaliser, token.content), &token});
-    else
+    if (!token.normalized) {
       raw.push_back({token.content, &token});
+      continue;
+    }
+    const std::string content = normalise(config.normaliser, token.content);
+    if (content != token.content) normalised_names.emplace(token.id, content);
+    normalised.push_back({content, &token});
   }
   raw_tokens = AddedTokenFinder(raw);
   normalised_tokens = AddedTokenFinder(normalised);
@@ -178,7 +187,7 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) c
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (const int32_t id : ids)
-    if (state_->known(id) && !(skip_special && state_->names[id].special)) tokens.push_back(state_->names[id].token);
+    if (state_->known(id) && !(skip_special && state_->names[id].special)) tokens.push_back(state_->decoded_name(id));
   return decode_tokens(state_->config.decoder, std::move(tokens));
 }
 
@@ -204,7 +213,7 @@ std::string Tokenizer::token(int32_t id) const {
 }
 
 std::string Tokenizer::bytes(int32_t id) const {
-  return state_->known(id) ? token_bytes(state_->config.decoder, state_->names[id].token) : std::string();
+  return state_->known(id) ? token_bytes(state_->config.decoder, state_->decoded_name(id)) : std::string();
 }
 
 bool Tokenizer::special(int32_t id) const {
