@@ -272,6 +272,7 @@ void describe(CLI::App& app, Options& o) {
                      "each line of the input is a JSON text (or list of ids), each line of the output the answer");
   tokenize->add_flag("--plain", o.tokenize.plain, "special tokens written in the text are text");
   tokenize->add_flag("--bare", o.tokenize.bare, "without the tokens that the tokenizer puts around a text");
+  count(tokenize, "--measure", o.tokenize.measure, "encode so many times and report the median time");
   tokenize->add_option("--train", o.tokenize.train, "train byte-level BPE on these files and write --output")
       ->type_name("FILE");
   count(tokenize, "--vocab-size", o.tokenize.vocab_size, "with --train: tokens at most", 256);
@@ -297,11 +298,13 @@ void describe(CLI::App& app, Options& o) {
   works(doctor, o.common);
 
   auto* bench = add("bench", "Measure against the baselines the README quotes");
-  bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all")
-      ->type_name("{train,vit,trie,gelu}")
-      ->check(CLI::IsMember({"train", "vit", "trie", "gelu"}).description(""));
+  bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all but tokenize")
+      ->type_name("{train,vit,trie,gelu,tokenize}")
+      ->check(CLI::IsMember({"train", "vit", "trie", "gelu", "tokenize"}).description(""));
   count(bench, "--repeats", o.bench.repeats, "interleaved runs of each", 1);
   bench->add_option("--model", o.bench.model, "model to score in trie; as a rule a fresh one")->type_name("FOLDER");
+  bench->add_option("--text", o.bench.text, "text to measure tokenize on; as a rule the King James Bible")
+      ->type_name("FILE");
   data(bench, o.bench.data);
   works(bench, o.common);
 

@@ -112,8 +112,9 @@ struct Tokenize {
   bool decode = false;
   bool count = false;
   bool json_lines = false;
-  bool plain = false;  // special tokens written in the text are text
-  bool bare = false;   // without what the post-processor adds
+  bool plain = false;   // special tokens written in the text are text
+  bool bare = false;    // without what the post-processor adds
+  int64_t measure = 0;  // encode so many times and report the time
   std::vector<std::string> train;
   int64_t vocab_size = 8192;
   int64_t min_count = 2;
@@ -130,6 +131,7 @@ struct Bench {
   std::vector<std::string> what;  // empty: all
   int64_t repeats = 5;
   std::string model;  // for the trie: a trained model instead of a fresh one
+  std::string text;   // for tokenize: a file; empty: the King James text
   std::string data = "fashion-mnist";
 };
 

@@ -17,7 +17,8 @@ using nlohmann::json;
 using Ids = std::vector<int32_t>;
 
 const std::string kFolder = "tests/golden/tokenizers/";
-constexpr const char* kKinds[] = {"gpt2", "gpt2_prefix", "llama3", "qwen2", "smollm", "llama2_prepend", "llama2_metaspace", "words"};
+constexpr const char* kKinds[] = {"gpt2",   "gpt2_prefix",    "llama3",           "qwen2",
+                                  "smollm", "llama2_prepend", "llama2_metaspace", "words"};
 
 const json& golden() {
   static const json value = json::parse(read_text(kFolder + "expected.json", 1 << 20));
@@ -61,7 +62,8 @@ TEST_P(TokenizerGolden, WrittenAndReadAgain) {
   for (const std::string text : golden()["cases"]) EXPECT_EQ(again.encode(text), tokenizer.encode(text)) << text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerGolden, testing::ValuesIn(kKinds), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerGolden, testing::ValuesIn(kKinds),
+                         [](const auto& info) { return info.param; });
 
 // Not for the decoder of `words`, whose last token has no space behind it.
 TEST(TokenizerJson, StreamsWhatItDecodes) {
