@@ -25,9 +25,12 @@ void print_for_shell(const Options& options) {
 void dispatch(const Options& options, const Startup& startup) {
   const std::string& verb = options.verb;
   if (verb == "inspect") return inspect(options.common, options.inspect);
+  if (verb == "tokenize") return tokenize(options.common, options.tokenize);
   if (verb == "recipes") return recipes(options.common, options.recipes);
   if (verb == "doctor") return doctor(options.common, options.doctor, startup);
   if (verb == "completion" || verb == "manual") return print_for_shell(options);
+  if (verb == "bench" && options.bench.what == std::vector<std::string>{"tokenize"})
+    return bench_tokenize(options.common, options.bench);
   const TensorVerbs& tensors = tensor_verbs();
   if (verb == "train") return tensors.train(options.common, options.train);
   if (verb == "eval") return tensors.eval(options.common, options.eval);

@@ -105,6 +105,24 @@ struct Recipes {
   bool names = false;  // nothing but names, one per line
 };
 
+struct Tokenize {
+  std::string tokenizer;           // folder or tokenizer.json; "bytes": one token for each byte
+  std::vector<std::string> texts;  // joined by spaces; none: --file or standard input
+  std::string file;                // "-": standard input
+  bool decode = false;
+  bool count = false;
+  bool json_lines = false;
+  bool plain = false;   // special tokens written in the text are text
+  bool bare = false;    // without what the post-processor adds
+  int64_t measure = 0;  // encode so many times and report the time
+  std::vector<std::string> train;
+  int64_t vocab_size = 8192;
+  int64_t min_count = 2;
+  std::string words = "gpt2";
+  std::vector<std::string> special = {"<|endoftext|>"};
+  std::string output;
+};
+
 struct Doctor {
   bool measure = false;
 };
@@ -113,6 +131,7 @@ struct Bench {
   std::vector<std::string> what;  // empty: all
   int64_t repeats = 5;
   std::string model;  // for the trie: a trained model instead of a fresh one
+  std::string text;   // for tokenize: a file; empty: the King James text
   std::string data = "fashion-mnist";
 };
 
@@ -132,6 +151,7 @@ struct Options {
   Merge merge;
   Inspect inspect;
   Recipes recipes;
+  Tokenize tokenize;
   Doctor doctor;
   Bench bench;
   Completion completion;
