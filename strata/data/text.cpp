@@ -59,6 +59,7 @@ TextCodec byte_codec() {
                 for (const char c : text) ids.push_back(static_cast<unsigned char>(c));
               },
           .bytes = std::vector<int32_t>(256, 1),
+          .start = {},
           .end = std::nullopt};
 }
 
@@ -67,7 +68,7 @@ TextCodec character_codec(const std::vector<TextDocument>& documents) {
   for (const auto& document : documents)
     for (const auto& piece : document.pieces)
       for_characters(piece.text, [&](char32_t point, size_t length) { widths[point] = static_cast<int32_t>(length); });
-  TextCodec codec{.name = "characters", .encode = {}, .bytes = {}, .end = std::nullopt};
+  TextCodec codec{.name = "characters", .encode = {}, .bytes = {}, .start = {}, .end = std::nullopt};
   std::unordered_map<char32_t, int32_t> ids;
   for (const auto& [point, width] : widths) {
     ids.emplace(point, static_cast<int32_t>(codec.bytes.size()));
@@ -92,6 +93,8 @@ TextSet tokenised(const std::vector<TextDocument>& documents, const TextCodec& c
   std::vector<int64_t> offsets{0};
   bool all_count = true;
   for (const auto& document : documents) {
+    ids.insert(ids.end(), codec.start.begin(), codec.start.end());
+    counted.resize(ids.size(), true);
     for (const auto& piece : document.pieces) {
       codec.encode(piece.text, ids);
       counted.resize(ids.size(), piece.counts);
@@ -170,6 +173,11 @@ std::pair<TextSet, TextSet> hold_out(const TextSet& set, double share) {
     if (offsets[d + 1] > cut) held.emplace_back(cut, offsets[d + 1]);
   }
   return {ranges_of(set, kept), ranges_of(set, held)};
+}
+
+TextSet first_tokens(const TextSet& set, int64_t most) {
+  if (most <= 0 || set.size() <= most) return set;
+  return hold_out(set, 1 - static_cast<double>(most) / static_cast<double>(set.size())).first;
 }
 
 std::string checksum_of(const TextSet& set) {

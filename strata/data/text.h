@@ -20,6 +20,7 @@ struct TextCodec {
   std::string name;  // "bytes", "characters", or where it was read
   std::function<void(std::string_view text, std::vector<int32_t>& ids)> encode;  // appends
   std::vector<int32_t> bytes;  // for each token: how many bytes it adds to the text
+  std::vector<int32_t> start;  // tokens put in front of each document
   std::optional<int32_t> end;  // token put behind each document
 
   int64_t vocab() const { return std::ssize(bytes); }
@@ -51,6 +52,9 @@ TextSet tokenised(const std::vector<TextDocument>& documents, const TextCodec& c
 /// A training set and what is held out of it: `share` of the documents, drawn at random but always the same, where that
 /// makes at least ten; else the end of each document. share 0 holds out nothing.
 std::pair<TextSet, TextSet> hold_out(const TextSet& set, double share);
+
+/// About `most` tokens of a set, spread over its documents as hold_out does it; all of them for 0.
+TextSet first_tokens(const TextSet& set, int64_t most);
 
 /// Some documents of a set, in the order given.
 TextSet documents_of(const TextSet& set, const std::vector<int64_t>& chosen);

@@ -14,11 +14,6 @@ LoadOptions load_options(const Recipe& recipe, int64_t limit) {
       .limit = limit, .fit = fit_of(recipe), .channels = recipe.model.vit.image_channels, .coarse = recipe.data.coarse};
 }
 
-TextSet first_tokens(const TextSet& set, int64_t most) {
-  if (most == 0 || set.size() <= most) return set;
-  return hold_out(set, 1 - static_cast<double>(most) / static_cast<double>(set.size())).first;
-}
-
 TrainData load_text(const Recipe& recipe) {
   const TextConfig& text = recipe.data.text;
   const DocumentOptions options{.field = text.field, .separator = text.separator};
