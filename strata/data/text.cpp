@@ -4,9 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <memory>
-#include <unordered_map>
 
 #include "strata/base/checksum.h"
 #include "strata/base/error.h"
@@ -17,34 +14,6 @@ namespace {
 
 constexpr double kLeastHeldOut = 10;    // documents
 constexpr uint64_t kHoldOutSeed = 271;  // the same documents whatever the run's seed, so that runs can be compared
-
-// The code point at the start of a text and how many bytes it takes; 0 bytes where that is no UTF-8.
-std::pair<char32_t, size_t> code_point(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-  if (length == 0 || length > text.size()) return {0, 0};
-  if (length == 1) return {first, 1};
-  char32_t point = first & (0x7FU >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if (byte(i) >> 6 != 2) return {0, 0};
-    point = point << 6 | (byte(i) & 0x3FU);
-  }
-  constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = point >= 0xD800 && point < 0xE000;
-  if (point < kLeast[length] || point > 0x10FFFF || surrogate) return {0, 0};
-  return {point, length};
-}
-
-template <class Fn>
-void for_characters(std::string_view text, Fn&& fn) {
-  for (size_t at = 0; at < text.size();) {
-    const auto [point, length] = code_point(text.substr(at));
-    if (length == 0) fail("character tokens: byte ", at, " of a document is not UTF-8; byte tokens take any text");
-    fn(point, length);
-    at += length;
-  }
-}
 
 Tensor as_tensor(const std::vector<int64_t>& values) {
   return at::tensor(values, at::kLong);
@@ -60,31 +29,8 @@ TextCodec byte_codec() {
               },
           .bytes = std::vector<int32_t>(256, 1),
           .start = {},
-          .end = std::nullopt};
-}
-
-TextCodec character_codec(const std::vector<TextDocument>& documents) {
-  std::map<char32_t, int32_t> widths;
-  for (const auto& document : documents)
-    for (const auto& piece : document.pieces)
-      for_characters(piece.text, [&](char32_t point, size_t length) { widths[point] = static_cast<int32_t>(length); });
-  TextCodec codec{.name = "characters", .encode = {}, .bytes = {}, .start = {}, .end = std::nullopt};
-  std::unordered_map<char32_t, int32_t> ids;
-  for (const auto& [point, width] : widths) {
-    ids.emplace(point, static_cast<int32_t>(codec.bytes.size()));
-    codec.bytes.push_back(width);
-  }
-  codec.encode = [ids = std::make_shared<const std::unordered_map<char32_t, int32_t>>(std::move(ids))](
-                     std::string_view text, std::vector<int32_t>& out) {
-    for_characters(text, [&](char32_t point, size_t) {
-      const auto found = ids->find(point);
-      if (found == ids->end())
-        fail("character tokens: character U+", std::hex, static_cast<uint32_t>(point),
-             " does not stand in the training text");
-      out.push_back(found->second);
-    });
-  };
-  return codec;
+          .end = std::nullopt,
+          .files = {}};
 }
 
 TextSet tokenised(const std::vector<TextDocument>& documents, const TextCodec& codec, const std::string& name) {
@@ -113,7 +59,8 @@ TextSet tokenised(const std::vector<TextDocument>& documents, const TextCodec& c
               .counted = {},
               .offsets = as_tensor(offsets),
               .bytes = codec.bytes,
-              .name = name};
+              .name = name,
+              .files = codec.files};
   std::copy(ids.begin(), ids.end(), set.tokens.mutable_data_ptr<int32_t>());
   if (!all_count) {
     set.counted = at::empty({std::ssize(ids)}, at::kBool);

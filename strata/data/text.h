@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,21 +18,18 @@ using at::Tensor;
 
 /// How text becomes tokens.
 struct TextCodec {
-  std::string name;  // "bytes", "characters", or where it was read
+  std::string name;                                                              // "bytes", or where it was read
   std::function<void(std::string_view text, std::vector<int32_t>& ids)> encode;  // appends
-  std::vector<int32_t> bytes;  // for each token: how many bytes it adds to the text
-  std::vector<int32_t> start;  // tokens put in front of each document
-  std::optional<int32_t> end;  // token put behind each document
+  std::vector<int32_t> bytes;                // for each token: how many bytes it adds to the text
+  std::vector<int32_t> start;                // tokens put in front of each document
+  std::optional<int32_t> end;                // token put behind each document
+  std::map<std::string, std::string> files;  // name -> text of what makes it again: tokenizer.json
 
   int64_t vocab() const { return std::ssize(bytes); }
 };
 
 /// 256 tokens: the bytes themselves.
 TextCodec byte_codec();
-/// One token for each character (code point) of these documents, in ascending order. Throws Error for text that is not
-/// UTF-8, and when it meets a character that is none of these.
-TextCodec character_codec(const std::vector<TextDocument>& documents);
-
 /// Documents as one line of tokens.
 struct TextSet {
   Tensor tokens;               // int32 [n]
@@ -39,6 +37,7 @@ struct TextSet {
   Tensor offsets;              // int64 [documents + 1]: document d holds tokens offsets[d] .. offsets[d + 1] - 1
   std::vector<int32_t> bytes;  // of each token of the vocabulary, as TextCodec::bytes
   std::string name;
+  std::map<std::string, std::string> files;  // as TextCodec::files
 
   int64_t size() const { return tokens.size(0); }
   int64_t documents() const { return offsets.size(0) - 1; }

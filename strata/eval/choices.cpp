@@ -111,8 +111,10 @@ ChoiceScore score_choices(const Stack& stack, const Route& route, const std::vec
         add_sequence(questions[end], choice, context, tokens, targets, lengths);
     const RowsPtr rows = ragged_rows(lengths);
     const Stream x = run_trunk(stack, route, token_stream(at::tensor(tokens, at::kLong), rows), options);
-    const auto [inner, table] = head->before_product(Weights(stack.weights, "head.", options.overlays), runner.norm(x).x());
-    const Tensor log_p = ops::target_log_probabilities(inner, table, {}, at::tensor(targets, at::kLong)).to(at::kDouble);
+    const auto [inner, table] =
+        head->before_product(Weights(stack.weights, "head.", options.overlays), runner.norm(x).x());
+    const Tensor log_p =
+        ops::target_log_probabilities(inner, table, {}, at::tensor(targets, at::kLong)).to(at::kDouble);
     int64_t sequence = 0;
     for (; first < end; ++first) {
       const ChoiceQuestion& question = questions[first];

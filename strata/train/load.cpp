@@ -1,7 +1,5 @@
-#include <filesystem>
-
-#include "strata/base/error.h"
 #include "strata/models/adapt.h"
+#include "strata/train/codec.h"
 #include "strata/train/loop.h"
 
 namespace strata {
@@ -18,7 +16,7 @@ TrainData load_text(const Recipe& recipe) {
   const TextConfig& text = recipe.data.text;
   const DocumentOptions options{.field = text.field, .separator = text.separator};
   const std::vector<TextDocument> documents = read_documents(recipe.data.set, options);
-  const TextCodec codec = codec_of(recipe, documents);
+  const TextCodec codec = codec_of(text, recipe.model.start, documents);
   const TextSet all = tokenised(documents, codec, recipe.data.set);
   TrainData data;
   if (text.test.empty()) {
@@ -32,13 +30,6 @@ TrainData load_text(const Recipe& recipe) {
 }
 
 }  // namespace
-
-TextCodec codec_of(const Recipe& recipe, const std::vector<TextDocument>& documents) {
-  const std::string& tokens = recipe.data.text.tokens;
-  if (tokens == "characters") return character_codec(documents);
-  if (tokens == "bytes" || (tokens.empty() && recipe.model.start.empty())) return byte_codec();
-  fail_usage("data.tokens: expected bytes or characters, got '", tokens, "'");
-}
 
 std::string data_text(const Recipe& recipe) {
   return print_toml(config_node(recipe.data)) + print_toml(config_node(recipe.model));

@@ -60,9 +60,6 @@ std::string data_text(const Recipe& recipe);
 /// What training does with the data; both must outlive it.
 std::unique_ptr<Lesson> lesson_of(const Recipe& recipe, const TrainData& data);
 
-/// How the text of a recipe becomes tokens. Throws UsageError for a tokenizer that is none.
-TextCodec codec_of(const Recipe& recipe, const std::vector<TextDocument>& documents);
-
 /// The model that training begins with: fresh, or that of model.start made ready for this recipe.
 Model first_model(const Recipe& recipe);
 

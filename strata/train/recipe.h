@@ -51,7 +51,8 @@ inline auto enum_names(ImageFilter) {
 
 /// Text as data (data.kind = "text").
 struct TextConfig {
-  std::string tokens;  // bytes | characters | a folder with tokenizer.json; "": that of model.start, else bytes
+  std::string tokens;    // bytes | characters | bpe | a folder with tokenizer.json; "": that of model.start, else bytes
+  int64_t vocab = 4096;  // of bpe, which is learned from the text
   int64_t context = 256;
   Packing packing = Packing::windows;
   std::string field;              // of the lines of JSONL files; "": text, messages, or prompt and completion
@@ -64,6 +65,7 @@ struct TextConfig {
 template <class Visit>
 void fields(TextConfig& config, Visit&& visit) {
   visit("tokens", config.tokens);
+  visit("vocab", config.vocab, at_least(257));
   visit("context", config.context, at_least(1));
   visit("packing", config.packing);
   visit("field", config.field);

@@ -61,7 +61,9 @@ class TextLesson final : public Lesson {
   }
 
   const Exam* exam() const override { return exam_ ? &*exam_ : nullptr; }
-  void finish(Model&) const override {}
+  void finish(Model& model) const override {
+    for (const auto& [name, text] : train_.files) model.companions.insert_or_assign(name, text);
+  }
 
  private:
   const Recipe& recipe_;

@@ -120,16 +120,6 @@ TEST(TextSet, TokensAndWhatCounts) {
   EXPECT_FALSE(bytes_of({"a"}).counted.defined());
 }
 
-TEST(TextSet, Characters) {
-  const std::vector<TextDocument> documents{{{{"aé€😀a", true}}}};
-  const TextCodec codec = character_codec(documents);
-  EXPECT_THAT(codec.bytes, ElementsAre(1, 2, 3, 4));
-  EXPECT_TRUE(tokenised(documents, codec, "test").tokens.equal(at::tensor({0, 1, 2, 3, 0}, at::kInt)));
-  EXPECT_THAT(refusal([&] { tokenised({{{{"b", true}}}}, codec, "test"); }), HasSubstr("does not stand"));
-  for (const char* wrong : {"a\xff", "\xc0\x80", "\xed\xa0\x80", "\xe2\x82", "\xf4\x90\x80\x80"})
-    EXPECT_THAT(refusal([&] { character_codec({{{{wrong, true}}}}); }), HasSubstr("not UTF-8")) << wrong;
-}
-
 TEST(TextSet, HoldsOutEndsOfFewDocuments) {
   const auto [train, held] = hold_out(bytes_of({"0123456789", "abcdefghij"}), 0.2);
   EXPECT_EQ(text_of(train.tokens), "01234567abcdefgh");

@@ -64,8 +64,8 @@ struct Workload {
   std::string size;      // here
   std::string baseline;  // the same in bench/baselines/fashion_vit.py
   int64_t batch;
-  int64_t steps;  // per turn
-  bool forward;   // only
+  int64_t steps;       // per turn
+  bool forward;        // only
   int64_t length = 0;  // tokens per sequence: a language model, and bench/baselines/gpt2.py
 };
 
@@ -221,14 +221,11 @@ Comparison bench_tokens(const Common& common, const Bench& options, const Worklo
     if (turn == 0) peak_note("strata", static_cast<double>(peak_memory() - before) / (1 << 20));
     for (const char* mode : {"eager", "compile"}) {
       if (!baseline) break;
-      const std::vector<std::string> command{python(),        script.lexically_normal().string(),
-                                             "--model",       work.baseline,
-                                             "--batch",       std::to_string(work.batch),
-                                             "--length",      std::to_string(work.length),
-                                             "--steps",       std::to_string(work.steps),
-                                             "--repetitions", "1",
-                                             "--threads",     std::to_string(common.threads),
-                                             "--mode",        mode};
+      const std::vector<std::string> command{
+          python(),    script.lexically_normal().string(), "--model",       work.baseline,
+          "--batch",   std::to_string(work.batch),         "--length",      std::to_string(work.length),
+          "--steps",   std::to_string(work.steps),         "--repetitions", "1",
+          "--threads", std::to_string(common.threads),     "--mode",        mode};
       const std::string name = std::string("PyTorch ") + mode;
       try {
         const auto json = nlohmann::json::parse(

@@ -10,8 +10,8 @@
 #include "strata/base/error.h"
 #include "strata/eval/choices.h"
 #include "strata/eval/score.h"
-#include "strata/train/codec.h"
 #include "strata/route/print.h"
+#include "strata/train/codec.h"
 
 namespace strata::cli {
 namespace {
@@ -70,8 +70,7 @@ void eval_text(const Common& common, const Eval& options, const OpenModels& open
     json["choices"] = {{"name", options.choices}, {"questions", questions.size()}};
     heading.insert(heading.end(), {"#right", "#right per byte"});
     for (size_t i = 0; i < routes.size(); ++i) {
-      const ChoiceScore score =
-          score_choices(model.stack(), routes[i], questions, context, {.sources = &open.stacks});
+      const ChoiceScore score = score_choices(model.stack(), routes[i], questions, context, {.sources = &open.stacks});
       json["routes"][i]["choices"] = {{"accuracy", score.accuracy},
                                       {"accuracy_normalised", score.accuracy_normalised},
                                       {"bits_per_byte", score.bits_per_byte}};
