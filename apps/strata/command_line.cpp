@@ -189,6 +189,9 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("FOLDER");
   data(probe, o.probe.data);
   count(probe, "--images", o.probe.images, "use the first N test images; 0: all");
+  probe->add_option("--text", o.probe.text, "language models: a file, a folder, kjv or rfc; as a rule kjv")
+      ->type_name("TEXT");
+  count(probe, "--tokens", o.probe.tokens, "language models: use about N tokens of it", 1);
   count(probe, "--orders", o.probe.orders, "random orders of all blocks", 2);
   probe->add_flag("--all-orders", o.probe.all_orders, "every order instead of random ones, for up to 6 blocks");
   seed(probe, o.probe.seed, "seed of everything drawn");

@@ -59,6 +59,8 @@ struct Probe {
   std::string output;  // folder for page, pictures and numbers; empty: probe/ beside the model, runs/probe for several
   std::string data = "fashion-mnist";
   int64_t images = 2000;  // 0: all
+  std::string text;         // language models: what they are probed on; empty: kjv
+  int64_t tokens = 20000;   // of it, about
   int64_t orders = 32;
   bool all_orders = false;
   uint64_t seed = 0;

@@ -35,7 +35,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr uint64_t kRoutes = 2;  // stream below train.seed; 1 is that of the weights
+constexpr uint64_t kRoutes = 2, kLora = 3;  // streams below train.seed; 1 is that of the weights
 
 constexpr int64_t kTimedSteps = 5;  // after as many to warm up: what the estimate is made from
 constexpr int64_t kLongRun = 50;    // steps from which on an estimate is worth a line
@@ -158,7 +158,10 @@ class Run {
         folder_{options.run_folder},
         identity_(identity_of(recipe, *lesson_)),
         model_(first_model(recipe)),
-        params_(trained_parameters(model_.stack().weights)) {}
+        lora_(recipe.lora.rank > 0
+                  ? std::optional(make_lora(model_.stack(), recipe.lora, Random(recipe.train.seed).fork(kLora)))
+                  : std::nullopt),
+        params_(lora_ ? lora_->parameters : trained_parameters(model_.stack().weights)) {}
 
   TrainResult go();
 
@@ -181,6 +184,7 @@ class Run {
   RunFolder folder_;
   RunIdentity identity_;
   Model model_;
+  std::optional<Lora> lora_;  // what is trained in place of the weights
   Parameters params_;
   OptimiserState state_;
   std::vector<Tensor> ema_;
@@ -248,6 +252,8 @@ double Run::step(int64_t step) {
   const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), sequences,
                                  Random(recipe_.train.seed).fork(kRoutes).fork(step));
   const int64_t pieces = std::min(recipe_.train.accumulate, sequences);
+  RunOptions options{.training = true};
+  if (lora_) options.overlays = {&lora_->overlay};
   std::vector<Tensor> grads(params_.values.size());
   double loss = 0;
   for (int64_t piece = 0; piece < pieces; ++piece) {
@@ -256,8 +262,8 @@ double Run::step(int64_t step) {
     double share = 1;
     {
       const Bf16Guard bf16(recipe_.train.precision == Precision::bf16);
-      const auto part = lesson_->loss(model_.stack(), pieces > 1 ? slice(draw, first, count) : draw, first, count,
-                                      {.training = true});
+      const auto part =
+          lesson_->loss(model_.stack(), pieces > 1 ? slice(draw, first, count) : draw, first, count, options);
       total = part.loss;
       share = part.share;
     }
@@ -284,8 +290,9 @@ void Run::save(int64_t step) {
 }
 
 Stack Run::weights_to_use() const {
-  Stack stack = model_.stack();
   const auto& values = ema_.empty() ? params_.values : ema_;
+  if (lora_) return merge_lora(model_.stack(), *lora_, values);
+  Stack stack = model_.stack();
   for (size_t i = 0; i < values.size(); ++i) stack.weights.set(params_.names[i], values[i].detach());
   return stack;
 }

@@ -11,6 +11,7 @@
 #include "strata/models/language.h"
 #include "strata/models/vit.h"
 #include "strata/route/sampler.h"
+#include "strata/train/lora.h"
 #include "strata/train/objective.h"
 #include "strata/train/optimiser.h"
 #include "strata/train/schedule.h"
@@ -152,6 +153,7 @@ struct Recipe {
   DataConfig data;
   SamplerConfig sampler;
   ObjectiveConfig objective;
+  LoraConfig lora;
   OptimiserConfig optimiser;
   ScheduleConfig schedule;
   TrainConfig train;
@@ -168,6 +170,7 @@ void fields(Recipe& recipe, Visit&& visit) {
   visit("data", recipe.data);
   visit("sampler", recipe.sampler);
   visit("objective", recipe.objective);
+  visit("lora", recipe.lora);
   visit("optimiser", recipe.optimiser);
   visit("schedule", recipe.schedule);
   visit("train", recipe.train);

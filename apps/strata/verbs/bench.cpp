@@ -10,12 +10,14 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/child.h"
 #include "strata/base/error.h"
+#include "strata/base/process.h"
 #include "strata/blocks/patches.h"
 #include "strata/eval/score.h"
 #include "strata/route/order.h"
