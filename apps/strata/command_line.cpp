@@ -143,8 +143,16 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("{train,test}")
       ->check(CLI::IsMember({"train", "test"}).description(""))
       ->capture_default_str();
-  count(eval, "--limit", o.eval.limit, "use the first N images; 0: all");
+  count(eval, "--limit", o.eval.limit, "use the first N images, or about N tokens of text; 0: all");
   count(eval, "--batch", o.eval.batch, "images at a time", 1);
+  eval->add_option("--text", o.eval.text,
+                   "language models: perplexity and bits per byte of a file, a folder, kjv or rfc")
+      ->type_name("TEXT");
+  count(eval, "--context", o.eval.context, "tokens a model sees at most; 0: as many as it can, up to 1024");
+  count(eval, "--stride", o.eval.stride, "tokens the window moves on by; 0: half the context");
+  eval->add_option("--choices", o.eval.choices,
+                   "language models: accuracy on multiple choice, JSON lines with question, choices and answer")
+      ->type_name("FILE");
   eval->add_flag("--ensemble", o.eval.ensemble,
                  "also the average of the outputs of all routes, and of all models where several are given");
   eval->add_option("--average", o.eval.average, "what --ensemble averages")
@@ -181,6 +189,9 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("FOLDER");
   data(probe, o.probe.data);
   count(probe, "--images", o.probe.images, "use the first N test images; 0: all");
+  probe->add_option("--text", o.probe.text, "language models: a file, a folder, kjv or rfc; as a rule kjv")
+      ->type_name("TEXT");
+  count(probe, "--tokens", o.probe.tokens, "language models: use about N tokens of it", 1);
   count(probe, "--orders", o.probe.orders, "random orders of all blocks", 2);
   probe->add_flag("--all-orders", o.probe.all_orders, "every order instead of random ones, for up to 6 blocks");
   seed(probe, o.probe.seed, "seed of everything drawn");
@@ -299,8 +310,8 @@ void describe(CLI::App& app, Options& o) {
 
   auto* bench = add("bench", "Measure against the baselines the README quotes");
   bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all but tokenize")
-      ->type_name("{train,vit,trie,gelu,tokenize}")
-      ->check(CLI::IsMember({"train", "vit", "trie", "gelu", "tokenize"}).description(""));
+      ->type_name("{train,vit,gpt2,trie,gelu,tokenize}")
+      ->check(CLI::IsMember({"train", "vit", "gpt2", "trie", "gelu", "tokenize"}).description(""));
   count(bench, "--repeats", o.bench.repeats, "interleaved runs of each", 1);
   bench->add_option("--model", o.bench.model, "model to score in trie; as a rule a fresh one")->type_name("FOLDER");
   bench->add_option("--text", o.bench.text, "text to measure tokenize on; as a rule the King James Bible")

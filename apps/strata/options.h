@@ -36,6 +36,10 @@ struct Eval {
   std::string split = "test";
   int64_t limit = 0;
   int64_t batch = 500;
+  std::string text;         // a text to measure a language model on
+  std::string choices;      // JSONL of multiple choice
+  int64_t context = 0;      // text: 0: the model's, at most 1024
+  int64_t stride = 0;       // text: 0: half the context
   bool one_by_one = false;  // do not share prefixes
   bool ensemble = false;    // also the average of all routes' outputs
   std::string average = "probabilities";
@@ -55,6 +59,8 @@ struct Probe {
   std::string output;  // folder for page, pictures and numbers; empty: probe/ beside the model, runs/probe for several
   std::string data = "fashion-mnist";
   int64_t images = 2000;  // 0: all
+  std::string text;         // language models: what they are probed on; empty: kjv
+  int64_t tokens = 20000;   // of it, about
   int64_t orders = 32;
   bool all_orders = false;
   uint64_t seed = 0;

@@ -4,56 +4,23 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 
 #include "strata/base/error.h"
 #include "strata/base/threads.h"
 #include "strata/data/augment.h"
+#include "strata/data/epochs.h"
 #include "strata/data/mix.h"
 #include "strata/data/prefetch.h"
 #include "strata/data/rand_augment.h"
 #include "strata/data/resize.h"
-#include "strata/route/order.h"
 
 namespace strata {
 namespace {
 
 // Purposes of the streams below the seed.
-constexpr uint64_t kOrderStream = 0, kAugmentStream = 1, kMixStream = 2;
+constexpr uint64_t kAugmentStream = 1, kMixStream = 2;  // 0: epochs.h
 // Purposes of the streams below that of one image. Moving and mirroring draw from the image's stream itself.
 constexpr uint64_t kCropStream = 0, kOperationStream = 1, kEraseStream = 2, kNoiseStream = 3;
-
-using Order = std::vector<int32_t>;
-
-Order epoch_order(int64_t images, uint64_t seed, int64_t epoch) {
-  Order order(images);
-  std::iota(order.begin(), order.end(), 0);
-  Random random = Random(seed).fork(kOrderStream).fork(epoch);
-  shuffle(order, random);
-  return order;
-}
-
-// The orders of the epochs that workers are in; older ones are forgotten.
-class EpochOrders {
- public:
-  EpochOrders(int64_t images, uint64_t seed) : images_(images), seed_(seed) {}
-
-  std::shared_ptr<const Order> of(int64_t epoch) {
-    const std::lock_guard lock(mutex_);
-    auto& order = orders_[epoch];
-    if (!order) order = std::make_shared<Order>(epoch_order(images_, seed_, epoch));
-    const std::shared_ptr<const Order> result = order;
-    while (orders_.size() > kKept) orders_.erase(orders_.begin());
-    return result;
-  }
-
- private:
-  static constexpr size_t kKept = 3;
-  int64_t images_;
-  uint64_t seed_;
-  std::mutex mutex_;
-  std::map<int64_t, std::shared_ptr<const Order>> orders_;
-};
 
 void check_loader(const ImageSet& set, const ImageConfig& config, int64_t batch, int64_t first_step) {
   check_images(config);
@@ -117,7 +84,7 @@ ImageBatch make_batch(const ImageSet& set, const ImageConfig& config, const Plan
   int64_t* label = result.labels.mutable_data_ptr<int64_t>();
   const Random stream = Random(seed).fork(kAugmentStream).fork(step);
   std::vector<uint8_t> scratch(channels * plane);
-  std::shared_ptr<const Order> order;
+  std::shared_ptr<const std::vector<int32_t>> order;
   int64_t epoch = -1;
   for (int64_t i = 0; i < batch; ++i) {
     const int64_t place = (step * batch + i) / config.repeats;

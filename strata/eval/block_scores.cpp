@@ -12,6 +12,11 @@ namespace strata {
 
 std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const ImageSet& set, const ImageConfig& images,
                                      int64_t batch, const RemovalProgress& progress) {
+  return remove_greedily(stack, count, ImageExam(set, images, batch), progress);
+}
+
+std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const Exam& exam,
+                                     const RemovalProgress& progress) {
   if (count < 0 || count > stack.depth())
     fail("prune: the model has ", stack.depth(), " blocks, cannot take ", count, " away");
   Route left = identity(stack.depth());
@@ -22,7 +27,7 @@ std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const Im
       candidates.push_back(left);
       candidates.back().steps.erase(candidates.back().steps.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    const auto scores = score_routes(stack, candidates, set, images, batch);
+    const auto scores = score_routes(stack, candidates, exam);
     const auto best =
         std::min_element(scores.begin(), scores.end(), [](const Score& a, const Score& b) { return a.loss < b.loss; });
     const auto index = best - scores.begin();

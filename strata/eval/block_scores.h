@@ -23,6 +23,10 @@ using RemovalProgress = std::function<void(int64_t done)>;
 std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const ImageSet& set, const ImageConfig& images,
                                      int64_t batch, const RemovalProgress& progress = {});
 
+/// The same for any questions.
+std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const Exam& exam,
+                                     const RemovalProgress& progress = {});
+
 /// What each block does to the stream, all blocks in order, averaged over rows.
 struct BlockChange {
   double magnitude = 0;  // |out - in| / |in|

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "strata/base/error.h"
 #include "strata/eval/block_scores.h"
@@ -20,26 +21,43 @@ int64_t class_count(const ImageSet& set) {
   return set.classes.empty() ? set.labels.max().item<int64_t>() + 1 : std::ssize(set.classes);
 }
 
-// Scores of all routes over all images, a batch at a time so that there is something to tell in between.
-std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& routes, const ImageSet& set,
-                             const ImageConfig& images, int64_t batch, const ProbeProgress& progress,
-                             ElasticityReport::Work& work) {
+// One batch of an exam.
+class OneBatch final : public Exam {
+ public:
+  OneBatch(const Exam& exam, int64_t batch)
+      : exam_(exam), batch_(exam.at(batch)), samples_(at::sum(batch_.targets.ne(-100)).item<int64_t>()) {}
+  std::string name() const override { return exam_.name(); }
+  int64_t samples() const override { return samples_; }
+  int64_t batches() const override { return 1; }
+  ExamBatch at(int64_t) const override { return batch_; }
+  bool by_row() const override { return exam_.by_row(); }
+  void check(const Stack& stack) const override { exam_.check(stack); }
+
+ private:
+  const Exam& exam_;
+  ExamBatch batch_;
+  int64_t samples_;
+};
+
+// Scores of all routes over all questions, a batch at a time so that there is something to tell in between.
+std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& routes, const Exam& exam,
+                             const ProbeProgress& progress, ElasticityReport::Work& work) {
   std::vector<Score> sums(routes.size());
-  for (int64_t first = 0; first < set.size(); first += batch) {
-    const int64_t end = std::min(first + batch, set.size());
+  for (int64_t batch = 0; batch < exam.batches(); ++batch) {
     TrieReport trie;
-    const auto scores = score_routes(stack, routes, slice(set, first, end), images, batch, &trie);
+    const auto scores = score_routes(stack, routes, OneBatch(exam, batch), &trie);
     for (size_t i = 0; i < routes.size(); ++i) {
       const auto count = static_cast<double>(scores[i].samples);
       sums[i].samples += scores[i].samples;
-      sums[i].accuracy += std::round(scores[i].accuracy * count);  // a whole number of images
+      sums[i].accuracy += std::round(scores[i].accuracy * count);  // a whole number of samples
       sums[i].loss += scores[i].loss * count;
     }
     work.passes = trie.cost;
     work.passes_one_by_one = trie.cost_one_by_one;
-    if (progress) progress(end, set.size());
+    if (progress) progress(sums[0].samples, exam.samples());
   }
   for (Score& sum : sums) {
+    if (exam.bytes() > 0) sum.bits_per_byte = sum.loss / std::numbers::ln2 / exam.bytes();
     sum.accuracy /= static_cast<double>(sum.samples);
     sum.loss /= static_cast<double>(sum.samples);
   }
@@ -56,59 +74,49 @@ BlockWidths widths_of(const Stack& stack) {
   return widths;
 }
 
-// Chosen on some images, measured on others: what looks best among many is flattered by the images it was chosen on.
-std::vector<ElasticityReport::Budget> budgets_of(const Stack& stack, const ImageSet& choice, const ImageSet& used,
-                                                 const ImageConfig& images, const ProbeConfig& config) {
-  const ImageSet seen = slice(choice, 0, std::min(config.choice_images, choice.size()));
+// Chosen on some samples, measured on others: what looks best among many is flattered by those it was chosen on.
+std::vector<ElasticityReport::Budget> budgets_of(const Stack& stack, const Exam& choice, const Exam& exam,
+                                                 double confidence) {
   std::vector<Route> routes{identity(stack.depth())};
-  std::vector<Score> chosen{score(stack, routes[0], seen, images, config.batch)};
-  for (const Removal& removal : remove_greedily(stack, stack.depth(), seen, images, config.batch)) {
+  std::vector<Score> chosen{score(stack, routes[0], choice)};
+  for (const Removal& removal : remove_greedily(stack, stack.depth(), choice)) {
     routes.push_back(removal.left);
     chosen.push_back(removal.score);
   }
-  const auto scores = score_routes(stack, routes, used, images, config.batch);
+  const auto scores = score_routes(stack, routes, exam);
   std::vector<ElasticityReport::Budget> budgets;
   double best = -1;
   for (size_t i = routes.size(); i-- > 0;) {
     const double accuracy = scores[i].accuracy;
-    budgets.push_back(
-        {std::ssize(routes[i].steps),
-         {print_route(routes[i]), accuracy, scores[i].loss, wilson(accuracy, used.size(), config.confidence)},
-         chosen[i].accuracy,
-         chosen[i].accuracy > best});
+    budgets.push_back({std::ssize(routes[i].steps),
+                       {print_route(routes[i]), accuracy, scores[i].loss, scores[i].bits_per_byte,
+                        wilson(accuracy, exam.samples(), confidence)},
+                       chosen[i].accuracy,
+                       chosen[i].accuracy > best});
     best = std::max(best, chosen[i].accuracy);
   }
   return budgets;
 }
 
-}  // namespace
-
-double ElasticityReport::noise() const {
-  const Interval any = wilson(any_order.mean, images, confidence);
-  const double routes = std::isnan(any_order.low) ? 0 : any_order.half_width();
-  return std::hypot((in_order.images.high - in_order.images.low) / 2, (any.high - any.low) / 2, routes);
-}
-
-ElasticityReport probe(const std::string& name, const Stack& stack, const ImageSet& set, const ImageConfig& images,
-                       const ProbeConfig& config, const ProbeProgress& progress, const ImageSet* choice) {
-  const auto start = std::chrono::steady_clock::now();
-  const ProbePlan plan = plan_probe(stack.depth(), config, widths_of(stack));
-  if (set.size() < 1) fail("probe: the data set '", set.name, "' is empty");
-  const ImageSet used = config.images > 0 ? slice(set, 0, std::min(config.images, set.size())) : set;
-
+// All but the map; what is not there is not measured.
+ElasticityReport measure(const std::string& name, const Stack& stack, const ProbePlan& plan, const Exam& exam,
+                         const char* unit, int64_t classes, const ProbeConfig& config, const ProbeProgress& progress,
+                         const Exam* choice, const Exam* timed) {
   ElasticityReport report{.name = name,
-                          .data = set.name,
-                          .images = used.size(),
-                          .classes = class_count(set),
+                          .data = exam.name(),
+                          .unit = unit,
+                          .images = exam.samples(),
+                          .classes = classes,
                           .depth = stack.depth(),
                           .confidence = config.confidence,
                           .seed = config.seed};
   report.work.routes = std::ssize(plan.routes);
-  const auto scores = score_all(stack, plan.routes, used, images, config.batch, progress, report.work);
+  const auto scores = score_all(stack, plan.routes, exam, progress, report.work);
 
   const auto measured = [&](int32_t route) {
     return ElasticityReport::Measured{print_route(plan.routes[route]), scores[route].accuracy, scores[route].loss,
-                                      wilson(scores[route].accuracy, used.size(), config.confidence)};
+                                      scores[route].bits_per_byte,
+                                      wilson(scores[route].accuracy, exam.samples(), config.confidence)};
   };
   const auto spread = [&](const RouteGroup& group) {
     std::vector<double> values;
@@ -131,17 +139,44 @@ ElasticityReport probe(const std::string& name, const Stack& stack, const ImageS
   for (const auto& in : plan.windows) report.windows.push_back({in.window, spread(in.orders)});
   for (const int32_t route : plan.heads) report.heads.push_back(scores[route].accuracy);
   for (const int32_t route : plan.neurons) report.neurons.push_back(scores[route].accuracy);
-  if (choice && config.choice_images > 0) report.budgets = budgets_of(stack, *choice, used, images, config);
+  if (choice) report.budgets = budgets_of(stack, *choice, exam, config.confidence);
 
-  if (config.timing_images > 0) {
-    const ImageSet timed = slice(used, 0, std::min(config.timing_images, used.size()));
+  if (timed) {
     TrieReport shared, apart;
-    score_routes(stack, plan.routes, timed, images, config.batch, &shared, true);
-    score_routes(stack, plan.routes, timed, images, config.batch, &apart, false);
-    report.work.timing_images = timed.size();
+    score_routes(stack, plan.routes, *timed, &shared, true);
+    score_routes(stack, plan.routes, *timed, &apart, false);
+    report.work.timing_images = timed->samples();
     report.work.timing_shared = shared.seconds;
     report.work.timing_one_by_one = apart.seconds;
   }
+  return report;
+}
+
+double since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+double ElasticityReport::noise() const {
+  const Interval any = wilson(any_order.mean, images, confidence);
+  const double routes = std::isnan(any_order.low) ? 0 : any_order.half_width();
+  return std::hypot((in_order.images.high - in_order.images.low) / 2, (any.high - any.low) / 2, routes);
+}
+
+ElasticityReport probe(const std::string& name, const Stack& stack, const ImageSet& set, const ImageConfig& images,
+                       const ProbeConfig& config, const ProbeProgress& progress, const ImageSet* choice) {
+  const auto start = std::chrono::steady_clock::now();
+  const ProbePlan plan = plan_probe(stack.depth(), config, widths_of(stack));
+  if (set.size() < 1) fail("probe: the data set '", set.name, "' is empty");
+  const auto first = [](const ImageSet& from, int64_t count) { return slice(from, 0, std::min(count, from.size())); };
+  const ImageSet used = config.images > 0 ? first(set, config.images) : set, timed = first(used, config.timing_images),
+                 chosen = choice ? first(*choice, config.choice_images) : ImageSet{.labels = set.labels.slice(0, 0, 0)};
+  const ImageExam exam(used, images, config.batch), timing(timed, images, config.batch),
+      choosing(chosen, images, config.batch);
+  ElasticityReport report =
+      measure(name, stack, plan, exam, "images", class_count(set), config, progress,
+              chosen.size() > 0 ? &choosing : nullptr, config.timing_images > 0 ? &timing : nullptr);
   if (config.map_images > 0) {
     std::vector<Route> orders;
     for (size_t i = 0; i < plan.orders.routes.size() && std::ssize(orders) < config.map_orders; ++i)
@@ -150,7 +185,19 @@ ElasticityReport probe(const std::string& name, const Stack& stack, const ImageS
     report.map =
         map_blocks(block_outputs(stack, orders, normalised(image_batch(shown, 0, shown.size()), images)), config.seed);
   }
-  report.work.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.work.seconds = since(start);
+  return report;
+}
+
+ElasticityReport probe(const std::string& name, const Stack& stack, const TextExam& exam, const ProbeConfig& config,
+                       const ProbeProgress& progress, const TextExam* choice) {
+  const auto start = std::chrono::steady_clock::now();
+  const ProbePlan plan = plan_probe(stack.depth(), config, widths_of(stack));
+  const int64_t vocab = stack.head ? stack.head->spec().out.front().channels : 0;
+  const OneBatch timed(exam, 0);
+  ElasticityReport report = measure(name, stack, plan, exam, "tokens", vocab, config, progress, choice,
+                                    config.timing_images > 0 ? &timed : nullptr);
+  report.work.seconds = since(start);
   return report;
 }
 

@@ -15,13 +15,15 @@ namespace strata {
 
 /// How a stack takes to other routes than the one it is known by, as plain data. Accuracies and their intervals are 0
 /// .. 1. There are two kinds of interval, both at `confidence`: those of a Spread are over routes (all on the same
-/// images), those of a Measured are over images (one route).
+/// images), those of a Measured are over images or tokens (one
+/// route; tokens of one text are not independent of each other, so theirs are on the narrow side).
 struct ElasticityReport {
   struct Measured {
     std::string route;
     double accuracy = 0;
     double loss = 0;
-    Interval images;  // of the accuracy, over the choice of test images (Wilson)
+    double bits_per_byte = 0;  // of text
+    Interval images;           // of the accuracy, over the choice of test images (Wilson)
   };
   struct Order {
     std::string route;
@@ -63,7 +65,8 @@ struct ElasticityReport {
   std::string name;
   std::string origin;  // how the model came to be, in words; empty: unknown
   std::string data;
-  int64_t images = 0;
+  std::string unit = "images";  // or tokens
+  int64_t images = 0;           // of these, as many
   int64_t classes = 0;
   int64_t depth = 0;
   double confidence = 0.95;
@@ -101,5 +104,10 @@ using ProbeProgress = std::function<void(int64_t done, int64_t total)>;
 ElasticityReport probe(const std::string& name, const Stack& stack, const ImageSet& set, const ImageConfig& images,
                        const ProbeConfig& config = {}, const ProbeProgress& progress = {},
                        const ImageSet* choice = nullptr);
+
+/// The same for a language model: accuracy is how often the next token is the likeliest. There is no map, and
+/// config.images says nothing: the exams are what they are.
+ElasticityReport probe(const std::string& name, const Stack& stack, const TextExam& exam, const ProbeConfig& config,
+                       const ProbeProgress& progress = {}, const TextExam* choice = nullptr);
 
 }  // namespace strata

@@ -21,11 +21,13 @@ Json to_json(const Spread& spread) {
 }
 
 Json to_json(const ElasticityReport::Measured& measured) {
-  return {{"route", measured.route},
-          {"accuracy", number(measured.accuracy)},
-          {"loss", number(measured.loss)},
-          {"low", number(measured.images.low)},
-          {"high", number(measured.images.high)}};
+  Json json{{"route", measured.route},
+            {"accuracy", number(measured.accuracy)},
+            {"loss", number(measured.loss)},
+            {"low", number(measured.images.low)},
+            {"high", number(measured.images.high)}};
+  if (measured.bits_per_byte > 0) json["bits_per_byte"] = number(measured.bits_per_byte);
+  return json;
 }
 
 template <class List, class Function>
@@ -63,7 +65,7 @@ Json to_json(const ElasticityReport& report, bool with_map) {
   Json json{{"name", report.name},
             {"origin", report.origin},
             {"data", report.data},
-            {"images", report.images},
+            {report.unit, report.images},
             {"classes", report.classes},
             {"depth", report.depth},
             {"confidence", report.confidence},

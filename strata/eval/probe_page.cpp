@@ -58,7 +58,7 @@ std::vector<report::Fact> facts(const Reports& reports) {
     const ElasticityReport& report = reports[0];
     const Spread& half = report.missing[report.depth / 2].in_order;
     return {{"trained order", percent(report.in_order.accuracy),
-             fmt::format("{} images; {}", report.images,
+             fmt::format("{} {}; {}", report.images, report.unit,
                          interval(report.in_order.images.low, report.in_order.images.high))},
             {"any order", report::format_measured(100 * report.any_order.mean, 100 * report.any_order.sd) + " %",
              fmt::format("mean ± sd of {} orders", report.any_order.routes)},
@@ -79,11 +79,11 @@ std::vector<report::Fact> facts(const Reports& reports) {
 }
 
 report::Table summary(const Reports& reports) {
-  report::Table table{.caption = fmt::format(
-                          "Accuracy in % on {} images of {}, mean over routes; in any order ± standard deviation over "
-                          "orders. The best of each column in bold, whether or not the others differ measurably.",
-                          reports.front().images, reports.front().data),
-                      .columns = {{"model"}, {"trained order", true}, {"any order", true}, {"worst order", true}}};
+  report::Table table{
+      .caption = fmt::format("Accuracy in % on {} {} of {}, mean over routes; in any order ± standard deviation over "
+                             "orders. The best of each column in bold, whether or not the others differ measurably.",
+                             reports.front().images, reports.front().unit, reports.front().data),
+      .columns = {{"model"}, {"trained order", true}, {"any order", true}, {"worst order", true}}};
   const auto& windows = reports.front().windows;
   for (const auto& window : windows) table.columns.push_back({fmt::format("windows of {}", window.blocks), true});
   table.columns.push_back({"one missing", true});
@@ -285,12 +285,12 @@ std::vector<report::Section> sections(const Reports& reports, const Drawings& dr
   }
   report::Section work{"How it was measured", {}};
   add_text(work,
-           fmt::format("All routes of a model were scored on the same {} images. Bands and whiskers are {} intervals "
+           fmt::format("All routes of a model were scored on the same {} {}. Bands and whiskers are {} intervals "
                        "of one of two kinds, and each figure says which: over routes (Student's t for a sample "
                        "without replacement; it closes when every route of a kind was run) or over images (Wilson). "
                        "An interval over routes does not contain the choice of images, nor does either contain the "
                        "training seed: to compare ways of training, train several seeds.",
-                       first.images, level));
+                       first.images, first.unit, level));
   add_text(work, fmt::format("Routes that begin alike share the work: the blocks of a common prefix run once for each "
                              "batch. That saved {} of the block passes.",
                              percent(1 - 1 / saving(reports), 0)));
@@ -315,7 +315,7 @@ report::Page page_of(const Reports& reports, const Drawings& drawings, const Pro
                     .raw_json = pretty_json(probe_json(reports, false))};
   for (const auto& report : reports)
     if (!report.origin.empty()) page.about.emplace_back(report.name, report.origin);
-  page.about.emplace_back("data", fmt::format("{}, {} images", reports[0].data, reports[0].images));
+  page.about.emplace_back("data", fmt::format("{}, {} {}", reports[0].data, reports[0].images, reports[0].unit));
   page.about.emplace_back("seed", std::to_string(reports[0].seed));
   return page;
 }

@@ -35,9 +35,9 @@ std::string order_sentence(const ElasticityReport& report) {
   switch (order_effect(report)) {
     case OrderEffect::guessing:
       return fmt::format(
-          "{} gets {} of the images right with its blocks in order, no better than guessing ({}): its "
+          "{} gets {} of the {} right with its blocks in order, no better than guessing ({}): its "
           "elasticity says nothing yet.",
-          report.name, in_order, percent(report.guess()));
+          report.name, in_order, report.unit, percent(report.guess()));
     case OrderEffect::none:
       return fmt::format(
           "The order of its blocks makes no measurable difference to {}: {} in order, {} in any order "

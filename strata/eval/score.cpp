@@ -3,15 +3,18 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <chrono>
+#include <numbers>
 
 #include "strata/base/error.h"
-#include "strata/blocks/patches.h"
 #include "strata/ops/loss.h"
 #include "strata/route/trie.h"
 
 namespace strata {
 namespace {
+
+constexpr int64_t kLogits = int64_t{1} << 22;  // that exist at a time where rows can be asked piece by piece
 
 struct Sums {
   int64_t correct = 0;
@@ -21,9 +24,21 @@ struct Sums {
     correct += logits.argmax(1).eq(labels).sum().item<int64_t>();
     loss += ops::cross_entropy(logits, labels).item<double>() * static_cast<double>(labels.size(0));
   }
+
+  // A large vocabulary: a few rows at a time, and none where nothing is asked.
+  void add_by_row(const Runner& runner, const Stream& x, const Tensor& targets, int64_t classes) {
+    const Tensor asked = at::nonzero(targets.ne(-100)).squeeze(1);
+    const Tensor rows = x.x().index_select(0, asked), wanted = targets.index_select(0, asked);
+    const int64_t most = std::max<int64_t>(1, kLogits / classes);
+    for (int64_t first = 0; first < wanted.size(0); first += most) {
+      const int64_t count = std::min(most, wanted.size(0) - first);
+      const Stream part(x.main().name, rows.narrow(0, first, count), equal_rows(1, count));
+      add(runner.head(part).x(), wanted.narrow(0, first, count));
+    }
+  }
 };
 
-// One stream per depth: the streams of siblings are never needed at the same time. `sink` gets node and logits.
+// One stream per depth: the streams of siblings are never needed at the same time. `sink` gets node and stream.
 template <class Sink>
 void walk(const Runner& runner, const Trie& trie, const std::vector<Visit>& visits, const Stream& embedded,
           Sink&& sink) {
@@ -33,7 +48,7 @@ void walk(const Runner& runner, const Trie& trie, const std::vector<Visit>& visi
   };
   std::vector<Level> levels(1);
   levels[0].stream = embedded;
-  if (!trie.nodes[0].routes.empty()) sink(0, runner.head(embedded).x());
+  if (!trie.nodes[0].routes.empty()) sink(0, embedded);
   for (const Visit& visit : visits) {
     const Trie::Node& node = trie.nodes[visit.node];
     levels.resize(std::max<size_t>(levels.size(), node.depth + 1));
@@ -42,18 +57,16 @@ void walk(const Runner& runner, const Trie& trie, const std::vector<Visit>& visi
     level.progress = parent.progress;
     level.stream = runner.step(node.step, parent.stream, level.progress);
     if (visit.last) parent.stream = {};
-    if (!node.routes.empty()) sink(visit.node, runner.head(level.stream).x());
+    if (!node.routes.empty()) sink(visit.node, level.stream);
   }
 }
 
-std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& routes, const ImageSet& set,
-                             const ImageConfig& config, int64_t batch, bool share_prefixes, const RunOptions& options,
-                             TrieReport* report) {
-  check_scorable(stack, set, batch);
+std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& routes, const Exam& exam,
+                             bool share_prefixes, const RunOptions& options, TrieReport* report) {
+  exam.check(stack);
   const auto start = std::chrono::steady_clock::now();
   const c10::InferenceMode no_gradients;
   const Runner runner(stack, options);
-  for (const Route& route : routes) runner.check(route, batch);
   std::vector<Trie> tries;
   if (share_prefixes) {
     tries.push_back(make_trie(routes));
@@ -66,15 +79,20 @@ std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& route
     visits.push_back(depth_first(trie));
     sums.emplace_back(trie.nodes.size());
   }
-  for (int64_t first = 0; first < set.size(); first += batch) {
-    const int64_t end = std::min(first + batch, set.size());
-    const Tensor labels = set.labels.slice(0, first, end);
-    const Stream images = image_stream(normalised(image_batch(set, first, end), config));
+  const int64_t classes = stack.head->spec().out.front().channels;
+  for (int64_t number = 0; number < exam.batches(); ++number) {
+    const ExamBatch batch = exam.at(number);
+    for (const Route& route : routes)
+      if (number == 0) runner.check(route, batch.input.rows()->sequences);
     Stream embedded;
     for (size_t i = 0; i < tries.size(); ++i) {
-      if (i == 0 || !share_prefixes) embedded = runner.embed(images);
-      walk(runner, tries[i], visits[i], embedded,
-           [&](int32_t node, const Tensor& logits) { sums[i][node].add(logits, labels); });
+      if (i == 0 || !share_prefixes) embedded = runner.embed(batch.input);
+      walk(runner, tries[i], visits[i], embedded, [&](int32_t node, const Stream& stream) {
+        if (exam.by_row())
+          sums[i][node].add_by_row(runner, stream, batch.targets, classes);
+        else
+          sums[i][node].add(runner.head(stream).x(), batch.targets);
+      });
     }
   }
   std::vector<Score> scores(routes.size());
@@ -88,9 +106,11 @@ std::vector<Score> score_all(const Stack& stack, const std::vector<Route>& route
     costs.cost_one_by_one += cost_one_by_one(tries[i], call_cost);
     for (size_t node = 0; node < tries[i].nodes.size(); ++node)
       for (const int32_t route : tries[i].nodes[node].routes) {
-        const auto samples = static_cast<double>(set.size());
+        const auto samples = static_cast<double>(exam.samples());
+        const double nats = sums[i][node].loss;
         scores[share_prefixes ? route : static_cast<int32_t>(i)] = {
-            set.size(), static_cast<double>(sums[i][node].correct) / samples, sums[i][node].loss / samples};
+            exam.samples(), static_cast<double>(sums[i][node].correct) / samples, nats / samples,
+            exam.bytes() > 0 ? nats / std::numbers::ln2 / exam.bytes() : 0};
       }
   }
   costs.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -113,22 +133,32 @@ std::vector<Tensor> route_outputs(const Runner& runner, const std::vector<Route>
   for (const Route& route : routes) runner.check(route, input.rows()->sequences);
   const Trie trie = make_trie(routes);
   std::vector<Tensor> outputs(routes.size());
-  walk(runner, trie, depth_first(trie), runner.embed(input), [&](int32_t node, const Tensor& logits) {
+  walk(runner, trie, depth_first(trie), runner.embed(input), [&](int32_t node, const Stream& stream) {
+    const Tensor logits = runner.head(stream).x();
     for (const int32_t route : trie.nodes[node].routes) outputs[route] = logits;
   });
   return outputs;
 }
 
+Score score(const Stack& stack, const Route& route, const Exam& exam, const RunOptions& options) {
+  return score_all(stack, {route}, exam, true, options, nullptr).front();
+}
+
 Score score(const Stack& stack, const Route& route, const ImageSet& set, const ImageConfig& config, int64_t batch,
             const RunOptions& options) {
-  return score_all(stack, {route}, set, config, batch, true, options, nullptr).front();
+  return score(stack, route, ImageExam(set, config, batch), options);
+}
+
+std::vector<Score> score_routes(const Stack& stack, const std::vector<Route>& routes, const Exam& exam,
+                                TrieReport* report, bool share_prefixes, const StackSources* sources) {
+  const RunOptions options{.sources = sources};
+  return score_all(stack, routes, exam, share_prefixes, options, report);
 }
 
 std::vector<Score> score_routes(const Stack& stack, const std::vector<Route>& routes, const ImageSet& set,
                                 const ImageConfig& config, int64_t batch, TrieReport* report, bool share_prefixes,
                                 const StackSources* sources) {
-  const RunOptions options{.sources = sources};
-  return score_all(stack, routes, set, config, batch, share_prefixes, options, report);
+  return score_routes(stack, routes, ImageExam(set, config, batch), report, share_prefixes, sources);
 }
 
 }  // namespace strata

@@ -3,15 +3,18 @@
 #include <vector>
 
 #include "strata/data/images.h"
+#include "strata/eval/exam.h"
 #include "strata/stack/run.h"
 
 namespace strata {
 
 struct Score {
-  int64_t samples = 0;
-  double accuracy = 0;  // 0 .. 1
-  double loss = 0;      // mean cross entropy
+  int64_t samples = 0;       // images; predicted tokens
+  double accuracy = 0;       // 0 .. 1
+  double loss = 0;           // mean cross entropy, nats
+  double bits_per_byte = 0;  // of text; 0 for images
 
+  bool is_text() const { return bits_per_byte > 0; }
   bool operator==(const Score&) const = default;
 };
 
@@ -27,6 +30,9 @@ std::vector<Tensor> route_outputs(const Runner& runner, const std::vector<Route>
 Score score(const Stack& stack, const Route& route, const ImageSet& set, const ImageConfig& config, int64_t batch = 500,
             const RunOptions& options = {});
 
+/// The same for any questions.
+Score score(const Stack& stack, const Route& route, const Exam& exam, const RunOptions& options = {});
+
 /// What sharing prefixes saved.
 struct TrieReport {
   double cost = 0;             // block passes run for each batch
@@ -40,5 +46,9 @@ struct TrieReport {
 std::vector<Score> score_routes(const Stack& stack, const std::vector<Route>& routes, const ImageSet& set,
                                 const ImageConfig& config, int64_t batch = 500, TrieReport* report = nullptr,
                                 bool share_prefixes = true, const StackSources* sources = nullptr);
+
+std::vector<Score> score_routes(const Stack& stack, const std::vector<Route>& routes, const Exam& exam,
+                                TrieReport* report = nullptr, bool share_prefixes = true,
+                                const StackSources* sources = nullptr);
 
 }  // namespace strata

@@ -5,11 +5,14 @@
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
+#include <algorithm>
+
 #include "strata/base/error.h"
 #include "strata/base/threads.h"
 #include "strata/ops/activation.h"
 #include "strata/ops/attention.h"
 #include "strata/ops/linear.h"
+#include "strata/ops/linear_cross_entropy.h"
 #include "strata/ops/loss.h"
 #include "strata/ops/norm.h"
 
@@ -59,6 +62,26 @@ at::Tensor any_cross_entropy(const at::Tensor& logits, const at::Tensor& targets
   return cross_entropy(logits.flatten(0, -2), targets.flatten(), smoothing);
 }
 
+// x [..., channels], targets [...].
+at::Tensor any_linear_cross_entropy(const at::Tensor& x, const at::Tensor& weight,
+                                    const std::optional<at::Tensor>& bias, const at::Tensor& targets,
+                                    const std::optional<at::Tensor>& row_weights, double smoothing,
+                                    std::string_view reduction) {
+  const auto known = {std::pair{"none", Reduction::none}, {"mean", Reduction::mean}, {"sum", Reduction::sum}};
+  const auto* const wanted =
+      std::find_if(known.begin(), known.end(), [&](const auto& each) { return reduction == each.first; });
+  if (wanted == known.end())
+    fail("linear_cross_entropy: expected reduction 'none', 'mean' or 'sum', got '", reduction, "'");
+  if (x.dim() == 0) fail("linear_cross_entropy: expected x [..., channels], got a tensor of no dimensions");
+  const bool flat = x.dim() == 2;
+  const at::Tensor losses = linear_cross_entropy(
+      flat ? x : x.reshape_symint({-1, x.sym_size(-1)}), weight, bias.value_or(at::Tensor()),
+      targets.dim() == 1 ? targets : targets.flatten(),
+      row_weights ? (row_weights->dim() == 1 ? *row_weights : row_weights->flatten()) : at::Tensor(), smoothing,
+      wanted->second);
+  return wanted->second == Reduction::none && !flat ? losses.reshape_symint(targets.sym_sizes()) : losses;
+}
+
 }  // namespace
 
 TORCH_LIBRARY(strata, library) {
@@ -73,6 +96,10 @@ TORCH_LIBRARY(strata, library) {
   library.def("self_attention(Tensor qkv, int heads, bool causal=False, Tensor? offsets=None) -> Tensor",
               packed_self_attention);
   library.def("cross_entropy(Tensor logits, Tensor targets, float smoothing=0.0) -> Tensor", any_cross_entropy);
+  library.def(
+      "linear_cross_entropy(Tensor x, Tensor weight, Tensor? bias, Tensor targets, Tensor? row_weights=None, "
+      "float smoothing=0.0, str reduction=\"mean\") -> Tensor",
+      any_linear_cross_entropy);
 }
 
 }  // namespace strata::ops

@@ -173,22 +173,28 @@ Stream Runner::step(const Step& step, const Stream& x, Progress& progress) const
   return result;
 }
 
-Stream Runner::head(const Stream& x) const {
-  Stream result = x;
+Stream Runner::norm(const Stream& x) const {
+  if (!stack_.norm) return x;
   Pass pass{.given = options_.given ? *options_.given : nothing_,
             .place = {.name = "norm"},
             .taps = options_.taps,
             .random = options_.random,
             .training = options_.training};
-  if (stack_.norm) {
-    result = stack_.norm->forward(Weights(stack_.weights, "norm.", options_.overlays), result, pass);
-    if (options_.taps) options_.taps->record("norm", result.x());
-  }
-  if (stack_.head) {
-    pass.place.name = "head";
-    result = stack_.head->forward(Weights(stack_.weights, "head.", options_.overlays), result, pass);
-    if (options_.taps) options_.taps->record("head", result.x());
-  }
+  Stream result = stack_.norm->forward(Weights(stack_.weights, "norm.", options_.overlays), x, pass);
+  if (options_.taps) options_.taps->record("norm", result.x());
+  return result;
+}
+
+Stream Runner::head(const Stream& x) const {
+  const Stream normed = norm(x);
+  if (!stack_.head) return normed;
+  Pass pass{.given = options_.given ? *options_.given : nothing_,
+            .place = {.name = "head"},
+            .taps = options_.taps,
+            .random = options_.random,
+            .training = options_.training};
+  Stream result = stack_.head->forward(Weights(stack_.weights, "head.", options_.overlays), normed, pass);
+  if (options_.taps) options_.taps->record("head", result.x());
   return result;
 }
 

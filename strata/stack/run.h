@@ -37,7 +37,9 @@ class Runner {
   Stream embed(const Stream& input) const;
   /// One step; advances `progress`.
   Stream step(const Step& step, const Stream& x, Progress& progress) const;
-  /// Final norm and head, at whatever depth the stream is.
+  /// Final norm, at whatever depth the stream is.
+  Stream norm(const Stream& x) const;
+  /// Final norm and head.
   Stream head(const Stream& x) const;
 
  private:

@@ -13,21 +13,20 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "strata/base/checksum.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/process.h"
 #include "strata/base/progress.h"
 #include "strata/base/threads.h"
 #include "strata/base/version.h"
-#include "strata/data/loader.h"
 #include "strata/formats/event_file.h"
 #include "strata/kernels/isa.h"
-#include "strata/models/adapt.h"
 #include "strata/route/order.h"
 #include "strata/route/print.h"
+#include "strata/train/image_lesson.h"
 #include "strata/train/metrics.h"
 #include "strata/train/state.h"
+#include "strata/train/text_lesson.h"
 
 namespace strata {
 namespace {
@@ -36,8 +35,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-// Sub-streams of train.seed.
-enum Purpose : uint64_t { kWeights = 1, kRoutes = 2 };
+constexpr uint64_t kRoutes = 2, kLora = 3;  // streams below train.seed; 1 is that of the weights
 
 constexpr int64_t kTimedSteps = 5;  // after as many to warm up: what the estimate is made from
 constexpr int64_t kLongRun = 50;    // steps from which on an estimate is worth a line
@@ -70,34 +68,14 @@ class Bf16Guard {
   bool on_, was_enabled_ = false;
 };
 
-std::string checksum_of(const ImageSet& set) {
-  const auto bytes = [](const Tensor& value) {
-    const Tensor whole = value.contiguous();
-    return checksum(std::span(static_cast<const std::byte*>(whole.const_data_ptr()), whole.nbytes()));
-  };
-  return checksum((set.source ? set.source->identity() : bytes(set.pixels)) + bytes(set.labels));
-}
-
-RunIdentity identity_of(const Recipe& recipe, const ImageSet& set) {
-  return {fingerprint(recipe), checksum_of(set),
+RunIdentity identity_of(const Recipe& recipe, const Lesson& lesson) {
+  return {fingerprint(recipe), lesson.checksum(),
           fmt::format("{} for tensors, {} for kernels", at::get_num_threads(), threads()), isa_name(active_isa())};
 }
 
-void check_data(const Recipe& recipe, const ImageSet& set) {
-  const VitConfig& vit = recipe.model.vit;
-  if (set.size() == 0) fail("train: the training set '", set.name, "' is empty");
-  if (const auto [channels, height, width] = shape_of(set);
-      channels != vit.image_channels || height != vit.image_height || width != vit.image_width)
-    fail("train: the model takes images of ", vit.image_channels, " x ", vit.image_height, " x ", vit.image_width,
-         " (channels, height, width), but '", set.name, "' holds ", channels, " x ", height, " x ", width,
-         "; set model.image_channels, model.image_height and model.image_width");
-  if (const int64_t most = set.labels.max().item<int64_t>(); most >= vit.classes)
-    fail("train: the model tells ", vit.classes, " classes apart, but '", set.name, "' has labels up to ", most,
-         "; set model.classes to ", most + 1);
-  if (const auto classes = std::ssize(set.classes);
-      !recipe.model.start.empty() && classes > 0 && classes != vit.classes)
-    fail("train: the head of '", recipe.model.start, "' tells ", vit.classes, " classes apart, but '", set.name,
-         "' has ", classes, "; set model.classes to ", classes, " for a new head");
+std::string score_text(const Score& score) {
+  if (score.is_text()) return fmt::format("{:.3f} bits per byte", score.bits_per_byte);
+  return fmt::format("test accuracy {:.1f} %, loss {:.3f}", 100 * score.accuracy, score.loss);
 }
 
 // The folder of a run.
@@ -111,12 +89,17 @@ struct RunFolder {
 };
 
 std::string eval_text(const Recipe& recipe) {
+  if (recipe.is_text())
+    return fmt::format("{} orders, seed {}, {} tokens", recipe.eval.orders, recipe.eval.seed,
+                       recipe.data.text.test_tokens);
   return fmt::format("{} orders, seed {}, {} test images", recipe.eval.orders, recipe.eval.seed,
                      recipe.data.test_limit);
 }
 
 Json to_json(const Score& score) {
-  return {{"samples", score.samples}, {"accuracy", score.accuracy}, {"loss", score.loss}};
+  Json json{{"samples", score.samples}, {"accuracy", score.accuracy}, {"loss", score.loss}};
+  if (score.is_text()) json["bits_per_byte"] = score.bits_per_byte;
+  return json;
 }
 
 Json to_json(const RouteScores& scores) {
@@ -150,7 +133,8 @@ std::optional<TrainResult> finished(const RunFolder& folder, const Recipe& recip
     if (json.at("recipe") != wanted || json.at("evaluation") != eval_text(recipe)) return std::nullopt;
     const Json &sequential = json.at("sequential"), &arbitrary = json.at("arbitrary");
     TrainResult result;
-    result.sequential = {sequential.at("samples"), sequential.at("accuracy"), sequential.at("loss")};
+    result.sequential = {sequential.at("samples"), sequential.at("accuracy"), sequential.at("loss"),
+                         sequential.value("bits_per_byte", 0.0)};
     result.arbitrary = {arbitrary.at("routes"), arbitrary.at("mean"), arbitrary.at("sd"), arbitrary.at("least"),
                         arbitrary.at("most")};
     result.loss = json.at("loss").is_null() ? std::nan("") : json.at("loss").get<double>();
@@ -169,12 +153,15 @@ class Run {
  public:
   Run(const Recipe& recipe, const TrainData& data, const TrainOptions& options)
       : recipe_(recipe),
-        data_(data),
         options_(options),
+        lesson_(lesson_of(recipe, data)),
         folder_{options.run_folder},
-        identity_(identity_of(recipe, data.train)),
+        identity_(identity_of(recipe, *lesson_)),
         model_(first_model(recipe)),
-        params_(trained_parameters(model_.stack().weights)) {}
+        lora_(recipe.lora.rank > 0
+                  ? std::optional(make_lora(model_.stack(), recipe.lora, Random(recipe.train.seed).fork(kLora)))
+                  : std::nullopt),
+        params_(lora_ ? lora_->parameters : trained_parameters(model_.stack().weights)) {}
 
   TrainResult go();
 
@@ -182,7 +169,7 @@ class Run {
   void note(const std::string& text) { tell(TrainMessage::Kind::note, text); }
   void tell(TrainMessage::Kind kind, const std::string& text);
   void resume();
-  double step(int64_t step, const ImageBatch& batch);
+  double step(int64_t step);
   void save(int64_t step);
   [[noreturn]] void stop_at(int64_t step, const Draw& draw, const char* what, double value);
   Stack weights_to_use() const;
@@ -192,11 +179,12 @@ class Run {
   TrainResult measure();
 
   const Recipe& recipe_;
-  const TrainData& data_;
   const TrainOptions& options_;
+  std::unique_ptr<Lesson> lesson_;
   RunFolder folder_;
   RunIdentity identity_;
   Model model_;
+  std::optional<Lora> lora_;  // what is trained in place of the weights
   Parameters params_;
   OptimiserState state_;
   std::vector<Tensor> ema_;
@@ -259,28 +247,32 @@ void Run::stop_at(int64_t step, const Draw& draw, const char* what, double value
        "), a longer schedule.warmup or optimiser.clip = 1 may help");
 }
 
-double Run::step(int64_t step, const ImageBatch& batch) {
-  const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), recipe_.train.batch,
+double Run::step(int64_t step) {
+  const int64_t sequences = lesson_->next();
+  const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), sequences,
                                  Random(recipe_.train.seed).fork(kRoutes).fork(step));
-  const int64_t pieces = recipe_.train.accumulate, size = recipe_.train.batch / pieces;
-  const Targets targets(batch.labels, batch.others, batch.share);
+  const int64_t pieces = std::min(recipe_.train.accumulate, sequences);
+  RunOptions options{.training = true};
+  if (lora_) options.overlays = {&lora_->overlay};
   std::vector<Tensor> grads(params_.values.size());
   double loss = 0;
   for (int64_t piece = 0; piece < pieces; ++piece) {
+    const int64_t first = sequences * piece / pieces, count = sequences * (piece + 1) / pieces - first;
     Tensor total;
+    double share = 1;
     {
       const Bf16Guard bf16(recipe_.train.precision == Precision::bf16);
-      total = losses(model_.stack(), pieces > 1 ? slice(draw, piece * size, size) : draw,
-                     batch.pixels.narrow(0, piece * size, size), targets.narrow(piece * size, size), recipe_.objective,
-                     {.training = true})
-                  .total;
+      const auto part =
+          lesson_->loss(model_.stack(), pieces > 1 ? slice(draw, first, count) : draw, first, count, options);
+      total = part.loss;
+      share = part.share;
     }
     const double value = total.item<double>();
     if (!std::isfinite(value)) stop_at(step, draw, "loss", value);
-    loss += value / static_cast<double>(pieces);
-    const auto found = torch::autograd::grad(
-        {total}, params_.values, {at::full_like(total, 1.0 / static_cast<double>(pieces))}, /*retain_graph=*/false,
-        /*create_graph=*/false, /*allow_unused=*/true);
+    loss += value * share;
+    const auto found =
+        torch::autograd::grad({total}, params_.values, {at::full_like(total, share)}, /*retain_graph=*/false,
+                              /*create_graph=*/false, /*allow_unused=*/true);
     for (size_t i = 0; i < grads.size(); ++i)
       if (found[i].defined()) grads[i] = grads[i].defined() ? grads[i] + found[i] : found[i];
   }
@@ -298,8 +290,9 @@ void Run::save(int64_t step) {
 }
 
 Stack Run::weights_to_use() const {
-  Stack stack = model_.stack();
   const auto& values = ema_.empty() ? params_.values : ema_;
+  if (lora_) return merge_lora(model_.stack(), *lora_, values);
+  Stack stack = model_.stack();
   for (size_t i = 0; i < values.size(); ++i) stack.weights.set(params_.names[i], values[i].detach());
   return stack;
 }
@@ -307,9 +300,9 @@ Stack Run::weights_to_use() const {
 void Run::estimate(int64_t done, double seconds_per_step) {
   const double left = seconds_per_step * static_cast<double>(recipe_.train.steps - done);
   const int64_t peak = peak_memory(), free = memory_available();
-  std::string text = fmt::format("{} steps of {} images at {:.1f} ms: about {}, {} of memory",
-                                 recipe_.train.steps - done, recipe_.train.batch, 1e3 * seconds_per_step,
-                                 duration_text(left), bytes_text(static_cast<double>(peak)));
+  std::string text = fmt::format("{} steps of {} {} at {:.1f} ms: about {}, {} of memory", recipe_.train.steps - done,
+                                 lesson_->units(), lesson_->unit(), 1e3 * seconds_per_step, duration_text(left),
+                                 bytes_text(static_cast<double>(peak)));
   if (free > 0) text += fmt::format(" ({} free)", bytes_text(static_cast<double>(free)));
   note(text);
 }
@@ -323,9 +316,9 @@ void Run::train_steps() {
          "than float32 here");
   Metrics metrics(folder_.metrics(), first_step_);
   EventWriter events(folder_.path);
-  // Decoding files takes longer than a step of a small model, moving pixels in memory does not.
-  ImageLoader loader(data_.train, recipe_.data.images, recipe_.train.batch, recipe_.train.seed, first_step_,
-                     data_.train.source ? threads() : 1);
+  lesson_->start(first_step_);
+  const std::string unit = lesson_->unit();
+  int64_t units = 0;
   Progress progress(recipe_.name, steps, first_step_, options_.quiet || options_.on_message);
   progress_ = &progress;
   const struct Forget {
@@ -340,29 +333,31 @@ void Run::train_steps() {
   auto timed_from = Clock::now();
   for (int64_t at = first_step_; at < steps; ++at) {
     const int64_t here = at - first_step_;
-    const double loss = step(at, loader.next());
+    const double loss = step(at);
+    units += lesson_->units();
     const int64_t done = at + 1;
     shown_loss = here == 0 ? loss : 0.95 * shown_loss + 0.05 * loss;
     if (at >= steps - std::max<int64_t>(1, steps / 10)) loss_sum_ += loss, ++loss_count_;
     if (here + 1 == kTimedSteps) timed_from = Clock::now();
     if (here + 1 == 2 * kTimedSteps && steps - first_step_ >= kLongRun) estimate(done, since(timed_from) / kTimedSteps);
-    const double speed = static_cast<double>((here + 1) * recipe_.train.batch) / since(start_);
-    const std::string detail = fmt::format("loss {:.3f}  {:.0f} images/s", shown_loss, speed);
+    const double speed = static_cast<double>(units) / since(start_);
+    const std::string detail = fmt::format("loss {:.3f}  {:.0f} {}/s", shown_loss, speed, unit);
     progress.update(done, detail);
     if (options_.on_message)
       options_.on_message({TrainMessage::Kind::progress, fmt::format("{}/{}  {}", done, steps, detail)});
-    const bool evaluate = recipe_.eval.every > 0 && done % recipe_.eval.every == 0 && done < steps;
+    const bool evaluate = lesson_->exam() && recipe_.eval.every > 0 && done % recipe_.eval.every == 0 && done < steps;
     if (done % kMetricsEvery == 0 || done == steps || evaluate) {
       both("train/loss", loss, done);
       both("train/lr", recipe_.optimiser.lr * schedule_factor(recipe_.schedule, at, steps), done);
       both("train/gradient_norm", norm_, done);
-      both("train/images_per_second", speed, done);
+      both("train/" + unit + "_per_second", speed, done);
       metrics.add("route", last_route_);
       if (evaluate) {
-        const Score now = score(weights_to_use(), identity(model_.stack().depth()), data_.test, recipe_.data.images);
+        const Score now = score(weights_to_use(), identity(model_.stack().depth()), *lesson_->exam());
         both("test/accuracy", now.accuracy, done);
         both("test/loss", now.loss, done);
-        note(fmt::format("step {}: test accuracy {:.1f} %, loss {:.3f}", done, 100 * now.accuracy, now.loss));
+        if (now.is_text()) both("test/bits_per_byte", now.bits_per_byte, done);
+        note(fmt::format("step {}: {}", done, score_text(now)));
       }
       metrics.write(done);
     }
@@ -375,11 +370,7 @@ TrainResult Run::measure() {
   TrainResult result;
   Model final = model_;
   final.stack() = weights_to_use();
-  if (!data_.train.classes.empty() && std::ssize(data_.train.classes) == recipe_.model.vit.classes)
-    final.classes = data_.train.classes;
-  final.pixel_mean = recipe_.data.images.mean;
-  final.pixel_std = recipe_.data.images.std;
-  final.fit = fit_of(recipe_);
+  lesson_->finish(final);
   final.notes.trained_routes = {print_toml(config_node(recipe_.sampler))};
   final.notes.recipe = recipe_.name;
   final.notes.strata_version = version();
@@ -387,12 +378,11 @@ TrainResult Run::measure() {
   final.notes.seed = recipe_.train.seed;
   save_model(folder_.model(), final);
   const int64_t depth = final.stack().depth();
-  if (data_.test.size() > 0) {
-    result.sequential = score(final.stack(), identity(depth), data_.test, recipe_.data.images);
+  if (const Exam* exam = lesson_->exam()) {
+    result.sequential = score(final.stack(), identity(depth), *exam);
     if (recipe_.eval.orders > 0)
-      result.arbitrary =
-          summarise(score_routes(final.stack(), random_orders(depth, recipe_.eval.orders, Random(recipe_.eval.seed)),
-                                 data_.test, recipe_.data.images));
+      result.arbitrary = summarise(
+          score_routes(final.stack(), random_orders(depth, recipe_.eval.orders, Random(recipe_.eval.seed)), *exam));
   }
   result.loss = loss_count_ > 0 ? loss_sum_ / static_cast<double>(loss_count_) : std::nan("");
   result.steps = recipe_.train.steps;
@@ -402,7 +392,7 @@ TrainResult Run::measure() {
 }
 
 TrainResult Run::go() {
-  check_data(recipe_, data_.train);
+  lesson_->check();
   std::error_code error;
   if (options_.restart && fs::exists(folder_.path, error)) {
     std::vector<std::string> old = find_event_files(folder_.path);
@@ -410,7 +400,7 @@ TrainResult Run::go() {
     for (const auto& path : old) fs::remove_all(path, error);
   }
   if (auto known = finished(folder_, recipe_, identity_.recipe)) {
-    note(fmt::format("{} is complete: test accuracy {:.1f} %", folder_.path, 100 * known->sequential.accuracy));
+    note(fmt::format("{} is complete: {}", folder_.path, score_text(known->sequential)));
     return *known;
   }
   resume();
@@ -429,40 +419,25 @@ TrainResult Run::go() {
 
 }  // namespace
 
+std::unique_ptr<Lesson> lesson_of(const Recipe& recipe, const TrainData& data) {
+  if (recipe.is_text()) return text_lesson(recipe, data.text, data.test_text);
+  return image_lesson(recipe, data.train, data.test);
+}
+
 RouteScores summarise(const std::vector<Score>& scores) {
   RouteScores result{.routes = std::ssize(scores)};
   if (scores.empty()) return result;
-  result.least = result.most = scores[0].accuracy;
+  const auto measure = [](const Score& score) { return score.is_text() ? score.bits_per_byte : score.accuracy; };
+  result.least = result.most = measure(scores[0]);
   for (const auto& score : scores) {
-    result.mean += score.accuracy / static_cast<double>(scores.size());
-    result.least = std::min(result.least, score.accuracy);
-    result.most = std::max(result.most, score.accuracy);
+    result.mean += measure(score) / static_cast<double>(scores.size());
+    result.least = std::min(result.least, measure(score));
+    result.most = std::max(result.most, measure(score));
   }
   double squares = 0;
-  for (const auto& score : scores) squares += (score.accuracy - result.mean) * (score.accuracy - result.mean);
+  for (const auto& score : scores) squares += (measure(score) - result.mean) * (measure(score) - result.mean);
   result.sd = scores.size() > 1 ? std::sqrt(squares / static_cast<double>(scores.size() - 1)) : 0;
   return result;
-}
-
-std::array<LoadOptions, 2> load_options(const Recipe& recipe) {
-  const DataConfig& data = recipe.data;
-  LoadOptions train{
-      .limit = data.limit, .fit = fit_of(recipe), .channels = recipe.model.vit.image_channels, .coarse = data.coarse};
-  LoadOptions test = train;
-  test.limit = data.test_limit;
-  return {train, test};
-}
-
-TrainData load_data(const Recipe& recipe) {
-  const auto [train, test] = load_options(recipe);
-  return {load_images(recipe.data.set, "train", train), load_images(recipe.data.set, "test", test)};
-}
-
-Model first_model(const Recipe& recipe) {
-  const Random random = Random(recipe.train.seed).fork(kWeights);
-  const ModelConfig& model = recipe.model;
-  if (model.start.empty()) return make_model(model.vit, random);
-  return adapted(open_model(model.start), model.vit, model.fresh_head, random);
 }
 
 TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options) {

@@ -9,6 +9,7 @@
 #include "strata/data/images.h"
 #include "strata/eval/score.h"
 #include "strata/models/model.h"
+#include "strata/train/lesson.h"
 #include "strata/train/recipe.h"
 
 namespace strata {
@@ -28,10 +29,10 @@ struct TrainOptions {
   std::function<void(const TrainMessage&)> on_message;  // in place of stderr
 };
 
-/// Accuracy over several routes.
+/// Over several routes: accuracies (0 .. 1) or, of text, bits per byte.
 struct RouteScores {
   int64_t routes = 0;
-  double mean = 0, sd = 0, least = 0, most = 0;  // of the accuracies, 0..1
+  double mean = 0, sd = 0, least = 0, most = 0;
 };
 
 struct TrainResult {
@@ -45,14 +46,19 @@ struct TrainResult {
   std::string model_folder;
 };
 
+/// Images or text, as data.kind says.
 struct TrainData {
   ImageSet train, test;
+  TextSet text = {}, test_text = {};
 };
 
-/// Loads what the recipe names, in the size and channels that its model takes.
+/// Loads what the recipe names: images in the size and channels that its model takes, or tokens.
 TrainData load_data(const Recipe& recipe);
-/// What load_data asks for; two recipes that agree in this and in data.set can share what was loaded.
-std::array<LoadOptions, 2> load_options(const Recipe& recipe);
+/// What load_data reads, as text; recipes that agree in this can share what was loaded.
+std::string data_text(const Recipe& recipe);
+
+/// What training does with the data; both must outlive it.
+std::unique_ptr<Lesson> lesson_of(const Recipe& recipe, const TrainData& data);
 
 /// The model that training begins with: fresh, or that of model.start made ready for this recipe.
 Model first_model(const Recipe& recipe);
@@ -64,7 +70,7 @@ Model first_model(const Recipe& recipe);
 TrainResult train(const Recipe& recipe, const TrainOptions& options);
 TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options);
 
-/// Mean and spread of accuracies.
+/// Mean and spread of accuracies or bits per byte.
 RouteScores summarise(const std::vector<Score>& scores);
 
 }  // namespace strata

@@ -5,6 +5,8 @@
 
 #include "strata/base/error.h"
 #include "strata/blocks/patches.h"
+#include "strata/blocks/tokens.h"
+#include "strata/ops/linear_cross_entropy.h"
 #include "strata/ops/loss.h"
 
 namespace strata {
@@ -32,34 +34,54 @@ std::vector<Live> live_rows(const Draw& draw, int64_t samples) {
   return live;
 }
 
-Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Targets& targets,
+Losses losses(const Stack& stack, const Draw& draw, const Stream& input, const HeadLoss& classification,
               const ObjectiveConfig& config, const RunOptions& options) {
   Taps taps;
   if (config.predict_weight > 0) taps.want("slot.*.block.*.predict.slot_logits");
   RunOptions pass = options;
   pass.taps = &taps;
-  pass.live = live_rows(draw, pixels.size(0));
+  pass.live = live_rows(draw, input.rows()->sequences);
+  const Stream x = run_trunk(stack, draw.route, input, pass);
   Losses result;
-  const Tensor logits_of_classes = run(stack, draw.route, image_stream(pixels), pass).x();
-  const auto classification = [&](const Tensor& labels) {
-    return ops::cross_entropy(logits_of_classes, labels, config.label_smoothing);
-  };
-  result.classification = classification(targets.labels);
-  if (targets.others.defined())
-    result.classification =
-        targets.share * result.classification + (1 - targets.share) * classification(targets.others);
+  result.classification = classification(Runner(stack, pass), x);
   result.total = result.classification;
   std::vector<Tensor> logits, slots;
   for (const auto& [name, value] : taps.values()) {
     if (value.size(0) == 0) continue;
     logits.push_back(value);
-    slots.push_back(at::full({value.size(0)}, slot_of(name), targets.labels.options()));
+    slots.push_back(at::full({value.size(0)}, slot_of(name), at::kLong));
   }
   if (!logits.empty()) {
     result.position = ops::cross_entropy(at::cat(logits), at::cat(slots));
     result.total = result.total + config.predict_weight * result.position;
   }
   return result;
+}
+
+Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Targets& targets,
+              const ObjectiveConfig& config, const RunOptions& options) {
+  const HeadLoss classification = [&](const Runner& runner, const Stream& x) {
+    const Tensor logits = runner.head(x).x();
+    const Tensor first = ops::cross_entropy(logits, targets.labels, config.label_smoothing);
+    if (!targets.others.defined()) return first;
+    return targets.share * first +
+           (1 - targets.share) * ops::cross_entropy(logits, targets.others, config.label_smoothing);
+  };
+  return losses(stack, draw, image_stream(pixels), classification, config, options);
+}
+
+Losses losses(const Stack& stack, const Draw& draw, const TextBatch& batch, double scale, const ObjectiveConfig& config,
+              const RunOptions& options) {
+  const auto* head = dynamic_cast<const TokenHead*>(stack.head.get());
+  if (!head) fail("objective: expected a model with a head over tokens, got stack '", stack.name, "'");
+  const HeadLoss classification = [&](const Runner& runner, const Stream& x) {
+    const auto [inner, table] =
+        head->before_product(Weights(stack.weights, "head.", options.overlays), runner.norm(x).x());
+    return ops::linear_cross_entropy(inner, table, {}, batch.targets,
+                                     at::full({batch.targets.size(0)}, scale, at::kFloat), config.label_smoothing,
+                                     ops::Reduction::sum);
+  };
+  return losses(stack, draw, token_stream(batch.tokens, batch.rows), classification, config, options);
 }
 
 Draw slice(const Draw& draw, int64_t first, int64_t count) {

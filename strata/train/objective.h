@@ -2,7 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+
 #include "strata/base/config.h"
+#include "strata/data/text_loader.h"
 #include "strata/route/sampler.h"
 #include "strata/stack/run.h"
 
@@ -47,6 +50,13 @@ struct Targets {
   }
 };
 
+/// Loss under the route that was drawn for a batch; `classification` makes its main part from the stream that the last
+/// block leaves. Throws Error when the draw is for another number of sequences.
+///   options: what else the pass needs; its taps and live rows are set here
+using HeadLoss = std::function<Tensor(const Runner& runner, const Stream& x)>;
+Losses losses(const Stack& stack, const Draw& draw, const Stream& input, const HeadLoss& classification,
+              const ObjectiveConfig& config, const RunOptions& options = {});
+
 /// Loss of images under the route that was drawn for them.
 ///   pixels [samples, channels, height, width]; draw.live, where there is one, says which samples run which step
 ///   options: what else the pass needs; its taps and live rows are set here
@@ -54,6 +64,12 @@ struct Targets {
 /// Throws Error when the draw is for another number of samples.
 Losses losses(const Stack& stack, const Draw& draw, const Tensor& pixels, const Targets& targets,
               const ObjectiveConfig& config, const RunOptions& options = {});
+
+/// Loss of tokens (next-token prediction), without holding the logits of all rows.
+///   tokens [rows] with their targets, -100 where nothing is learned; `scale` multiplies the sum over the rows: 1 over
+///   the number of targets of a whole batch makes the mean
+Losses losses(const Stack& stack, const Draw& draw, const TextBatch& batch, double scale, const ObjectiveConfig& config,
+              const RunOptions& options = {});
 
 /// Rows `first` .. `first` + `count` - 1 of a draw: a piece of a batch in gradient accumulation.
 Draw slice(const Draw& draw, int64_t first, int64_t count);

@@ -29,7 +29,7 @@ void check(const Recipe& recipe, const std::string& file) {
     fail_usage(file, ": expected data.resize as [edge] or [height, width], got ", recipe.data.resize.size(),
                " numbers");
   try {
-    check_sampler(recipe.sampler, recipe.model.vit.depth);
+    check_sampler(recipe.sampler, recipe.depth());
     check_images(recipe.data.images);
   } catch (const UsageError&) {
     throw;
@@ -47,10 +47,52 @@ Recipe read_on_top(Recipe recipe, const ConfigNode& tree, const std::vector<std:
   return recipe;
 }
 
-// Defaults of a recipe that goes on from a checkpoint.
-Recipe defaults_of(const std::string& start) {
-  const Model model = open_model_header(start);
+Recipe empty_recipe(DataKind kind) {
   Recipe recipe;
+  recipe.model.kind = recipe.data.kind = kind;
+  if (kind == DataKind::text) {
+    recipe.model.size = "bytes";
+    recipe.data.set = "kjv";
+  }
+  return recipe;
+}
+
+// data.kind, which decides what other keys there are.
+DataKind kind_in(const ConfigNode& tree, const std::vector<std::string>& overrides) {
+  const auto entry = [](const ConfigNode* node, std::string_view key) -> const ConfigNode* {
+    const auto* table = node ? std::get_if<ConfigTable>(&node->value) : nullptr;
+    if (!table) return nullptr;
+    for (const auto& each : *table)
+      if (each.key == key) return &each.node;
+    return nullptr;
+  };
+  std::string name;
+  if (const ConfigNode* node = entry(entry(&tree, "data"), "kind"))
+    if (const auto* text = std::get_if<std::string>(&node->value)) name = *text;
+  constexpr std::string_view kOverride = "data.kind=";
+  for (const auto& change : overrides)
+    if (change.starts_with(kOverride)) name = change.substr(kOverride.size());
+  return name == "text" ? DataKind::text : DataKind::images;
+}
+
+void check_size(const ModelConfig& model, const std::string& file) {
+  const bool text = model.kind == DataKind::text;
+  const std::vector<std::string> known = text ? language_sizes() : vit_sizes();
+  if (std::find(known.begin(), known.end(), model.size) == known.end())
+    fail_usage(file, ": expected model.size to be one of ", join_names(known), ", got '", model.size, "'",
+               suggestion(model.size, known));
+  if (!model.start.empty() && model.size != (text ? "bytes" : ModelConfig{}.size))
+    fail_usage(file, ": expected model.size or model.start, got both: the size is that of the checkpoint");
+}
+
+// Defaults of a recipe that goes on from a checkpoint.
+Recipe defaults_of(DataKind kind, const std::string& start) {
+  const Model model = open_model_header(start);
+  if (model.is_language() != (kind == DataKind::text))
+    fail_usage("model.start: ", start, " is a ", model.is_language() ? "language" : "vision",
+               " model, but data.kind is ", kind == DataKind::text ? "text" : "images");
+  Recipe recipe = empty_recipe(kind);
+  recipe.model.language = model.language;
   recipe.model.vit = model.vit;
   recipe.data.images.mean = model.pixel_mean;
   recipe.data.images.std = model.pixel_std;
@@ -81,20 +123,15 @@ std::string weights_checksum(const std::string& folder) {
 
 Recipe parse_recipe(const std::string& toml, const std::string& file, const std::vector<std::string>& overrides) {
   const ConfigNode tree = parse_toml(toml, file);
+  const DataKind kind = kind_in(tree, overrides);
   // The size or the checkpoint decides the defaults of the other keys, so it is read once before them.
-  const ModelConfig model = read_on_top({}, tree, overrides).model;
-  if (const auto known = vit_sizes(); std::find(known.begin(), known.end(), model.size) == known.end())
-    fail_usage(file, ": expected model.size to be one of ", join_names(known), ", got '", model.size, "'",
-               suggestion(model.size, known));
-  if (!model.start.empty() && model.size != ModelConfig{}.size)
-    fail_usage(file, ": expected model.size or model.start, got both: the size is that of the checkpoint");
-  Recipe defaults;
-  if (model.start.empty())
-    defaults.model.vit = vit_size(model.size);
-  else
-    defaults = defaults_of(model.start);
+  const ModelConfig model = read_on_top(empty_recipe(kind), tree, overrides).model;
+  check_size(model, file);
+  Recipe defaults = model.start.empty() ? empty_recipe(kind) : defaults_of(kind, model.start);
+  if (model.start.empty() && kind == DataKind::images) defaults.model.vit = vit_size(model.size);
+  if (model.start.empty() && kind == DataKind::text) defaults.model.language = language_size(model.size);
   Recipe recipe = read_on_top(defaults, tree, overrides);
-  if (!model.start.empty()) scale_resize(recipe, defaults);
+  if (!model.start.empty() && !recipe.is_text()) scale_resize(recipe, defaults);
   if (recipe.name.empty()) recipe.name = fs::path(file).stem().string();
   check(recipe, file);
   return recipe;
@@ -129,7 +166,7 @@ std::string fingerprint(const Recipe& recipe) {
   part.name.clear();
   part.eval = {};
   part.train.checkpoint_every = 0;
-  part.data.test_limit = 0;
+  part.data.test_limit = part.data.text.test_tokens = 0;
   return checksum(print_recipe(part));
 }
 

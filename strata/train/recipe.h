@@ -7,26 +7,40 @@
 #include "strata/base/config.h"
 #include "strata/base/recipe_files.h"
 #include "strata/data/images.h"
+#include "strata/data/text_loader.h"
+#include "strata/models/language.h"
 #include "strata/models/vit.h"
 #include "strata/route/sampler.h"
+#include "strata/train/lora.h"
 #include "strata/train/objective.h"
 #include "strata/train/optimiser.h"
 #include "strata/train/schedule.h"
 
 namespace strata {
 
-/// A size by name ("fashion", "B/16") or that of a checkpoint to start from, of which the other keys change details.
+/// What is learned from: it decides which keys [model] and [data] have.
+enum class DataKind { images, text };
+
+inline auto enum_names(DataKind) {
+  return std::array{EnumName{"images", DataKind::images}, EnumName{"text", DataKind::text}};
+}
+
+/// A size by name ("fashion", "B/16"; for text "bytes", "gpt2") or that of a checkpoint to start from, of which the
+/// other keys change details.
 struct ModelConfig {
+  DataKind kind = DataKind::images;  // that of the data; no key of its own
   std::string size = "fashion";
   std::string start;        // folder of a checkpoint to go on from; "": fresh weights
-  bool fresh_head = false;  // start: a new head also where the number of classes is the same
+  bool fresh_head = false;  // start, images: a new head also where the number of classes is the same
   VitConfig vit = vit_size("fashion");
+  LanguageConfig language = language_size("bytes");
 };
 
 template <class Visit>
 void fields(ModelConfig& config, Visit&& visit) {
   visit("size", config.size);
   visit("start", config.start);
+  if (config.kind == DataKind::text) return fields(config.language, visit);
   visit("fresh_head", config.fresh_head);
   fields(config.vit, visit);
 }
@@ -36,8 +50,35 @@ inline auto enum_names(ImageFilter) {
                     EnumName{"nearest", ImageFilter::nearest}};
 }
 
+/// Text as data (data.kind = "text").
+struct TextConfig {
+  std::string tokens;    // bytes | characters | bpe | a folder with tokenizer.json; "": that of model.start, else bytes
+  int64_t vocab = 4096;  // of bpe, which is learned from the text
+  int64_t context = 256;
+  Packing packing = Packing::windows;
+  std::string field;              // of the lines of JSONL files; "": text, messages, or prompt and completion
+  std::string separator;          // cuts plain text into documents
+  double held_out = 0.05;         // share of the text that is measured on and not learned
+  std::string test;               // measured on instead: what data.set takes
+  int64_t test_tokens = 1 << 17;  // first so many tokens of what is measured on; 0: all
+};
+
+template <class Visit>
+void fields(TextConfig& config, Visit&& visit) {
+  visit("tokens", config.tokens);
+  visit("vocab", config.vocab, at_least(257));
+  visit("context", config.context, at_least(1));
+  visit("packing", config.packing);
+  visit("field", config.field);
+  visit("separator", config.separator);
+  visit("held_out", config.held_out, below(0, 1));
+  visit("test", config.test);
+  visit("test_tokens", config.test_tokens, at_least(0));
+}
+
 struct DataConfig {
-  std::string set = "fashion-mnist";  // what load_images knows, or a folder
+  DataKind kind = DataKind::images;
+  std::string set = "fashion-mnist";  // what load_images or read_documents knows; for text by default kjv
   int64_t limit = 0;                  // first so many training images; 0: all
   int64_t test_limit = 0;             // first so many test images; 0: all
   bool coarse = false;                // CIFAR-100: the 20 superclasses
@@ -46,11 +87,14 @@ struct DataConfig {
   std::vector<int64_t> resize;
   ImageFilter filter = ImageFilter::bilinear;
   ImageConfig images;  // normalisation and augmentation
+  TextConfig text;
 };
 
 template <class Visit>
 void fields(DataConfig& config, Visit&& visit) {
+  visit("kind", config.kind);
   visit("set", config.set);
+  if (config.kind == DataKind::text) return fields(config.text, visit);
   visit("limit", config.limit, at_least(0));
   visit("test_limit", config.test_limit, at_least(0));
   visit("coarse", config.coarse);
@@ -109,10 +153,14 @@ struct Recipe {
   DataConfig data;
   SamplerConfig sampler;
   ObjectiveConfig objective;
+  LoraConfig lora;
   OptimiserConfig optimiser;
   ScheduleConfig schedule;
   TrainConfig train;
   EvalConfig eval;
+
+  bool is_text() const { return data.kind == DataKind::text; }
+  int64_t depth() const { return is_text() ? model.language.depth : model.vit.depth; }
 };
 
 template <class Visit>
@@ -122,6 +170,7 @@ void fields(Recipe& recipe, Visit&& visit) {
   visit("data", recipe.data);
   visit("sampler", recipe.sampler);
   visit("objective", recipe.objective);
+  visit("lora", recipe.lora);
   visit("optimiser", recipe.optimiser);
   visit("schedule", recipe.schedule);
   visit("train", recipe.train);

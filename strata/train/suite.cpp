@@ -36,18 +36,30 @@ Cell over_seeds(const SuiteResult& result, const std::string& recipe, Value valu
   return cell;
 }
 
-std::string per_cent(const Cell& cell) {
-  return cell.count > 1 ? fmt::format("{:.1f} ± {:.1f}", 100 * cell.mean, 100 * cell.sd)
-                        : fmt::format("{:.1f}", 100 * cell.mean);
+bool is_text(const SuiteResult& result) {
+  return !result.runs.empty() && result.runs.front().sequential.is_text();
+}
+
+double measure_of(const Score& score) {
+  return score.is_text() ? score.bits_per_byte : score.accuracy;
+}
+
+// Per cent, or bits per byte.
+std::string number(double value, bool text) {
+  return text ? fmt::format("{:.3f}", value) : fmt::format("{:.1f}", 100 * value);
+}
+
+std::string cell_text(const Cell& cell, bool text) {
+  return number(cell.mean, text) + (cell.count > 1 ? " ± " + number(cell.sd, text) : "");
 }
 
 std::string columns_removed(const SuiteResult& result, const std::string& recipe,
                             std::vector<RouteScores> SuiteRun::* scores) {
   std::string text;
   for (size_t i = 0; i < result.config.removed.size(); ++i)
-    text += (i ? " / " : "") + fmt::format("{:.1f}", 100 * over_seeds(result, recipe, [&](const SuiteRun& run) {
-                                                             return (run.*scores)[i].mean;
-                                                           }).mean);
+    text += (i ? " / " : "") +
+            number(over_seeds(result, recipe, [&](const SuiteRun& run) { return (run.*scores)[i].mean; }).mean,
+                   is_text(result));
   return text;
 }
 
@@ -66,7 +78,7 @@ std::string removed_text(const SuiteConfig& config) {
 }
 
 // The accuracies of all protocols: one walk over all routes, so that what they share runs once.
-void measure(SuiteRun& run, const Stack& stack, const SuiteConfig& config, const Recipe& recipe, const ImageSet& test) {
+void measure(SuiteRun& run, const Stack& stack, const SuiteConfig& config, const Recipe& recipe, const Exam& exam) {
   const int64_t depth = stack.depth();
   const Random random = Random(recipe.eval.seed);
   std::vector<Route> routes{identity(depth)};
@@ -75,7 +87,7 @@ void measure(SuiteRun& run, const Stack& stack, const SuiteConfig& config, const
   for (const bool shuffled : {false, true})
     for (const int64_t removed : config.removed)
       add(random_subsets(depth, depth - removed, config.choices, shuffled, random.fork(removed * 2 + shuffled)));
-  const std::vector<Score> scores = score_routes(stack, routes, test, recipe.data.images);
+  const std::vector<Score> scores = score_routes(stack, routes, exam);
   auto next = scores.begin();
   const auto take = [&](int64_t count) {
     const std::vector<Score> taken(next, next + count);
@@ -120,14 +132,14 @@ SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
   for (const auto& path : config.recipes) {
     recipes.push_back(read_recipe(path, config.overrides));
     for (const int64_t removed : config.removed)
-      if (removed > recipes.back().model.vit.depth)
+      if (removed > recipes.back().depth())
         fail_usage("suite ", config.name, ": expected removed to be at most the depth of ", recipes.back().name, ", ",
-                   recipes.back().model.vit.depth, ", got ", removed);
+                   recipes.back().depth(), ", got ", removed);
   }
   std::optional<TrainData> data;
   Recipe loaded;
   for (Recipe recipe : recipes) {
-    if (!data || loaded.data.set != recipe.data.set || load_options(loaded) != load_options(recipe)) {
+    if (!data || data_text(loaded) != data_text(recipe)) {
       data = load_data(recipe);
       loaded = recipe;
     }
@@ -140,7 +152,9 @@ SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
       one.run_folder = fmt::format("{}/{}-seed{}", options.run_folder, name, seed);
       const TrainResult trained = train(recipe, *data, one);
       SuiteRun run{.recipe = name, .seed = seed, .seconds = trained.seconds, .model_folder = trained.model_folder};
-      measure(run, open_model(trained.model_folder).stack(), config, recipe, data->test);
+      const std::unique_ptr<Lesson> lesson = lesson_of(recipe, *data);
+      if (!lesson->exam()) fail("suite ", config.name, ": ", name, " holds nothing out to be measured on");
+      measure(run, open_model(trained.model_folder).stack(), config, recipe, *lesson->exam());
       result.runs.push_back(std::move(run));
       // Written anew after each run, so that a suite that is cut short still leaves a table.
       result.table_json = options.run_folder + "/table.json";
@@ -158,21 +172,23 @@ std::string suite_markdown(const SuiteResult& result) {
       "| training | sequential | arbitrary order | sd over routes | in order, {0} blocks removed | random order, {0} "
       "removed |\n|---|---|---|---|---|---|\n",
       removed);
+  const bool bits = is_text(result);
   std::vector<std::string> names;
   for (const auto& run : result.runs)
     if (std::find(names.begin(), names.end(), run.recipe) == names.end()) names.push_back(run.recipe);
   for (const auto& name : names)
-    text += fmt::format("| {} | {} | {} | {:.1f} | {} | {} |\n", name,
-                        per_cent(over_seeds(result, name, [](const SuiteRun& run) { return run.sequential.accuracy; })),
-                        per_cent(over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.mean; })),
-                        100 * over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.sd; }).mean,
-                        columns_removed(result, name, &SuiteRun::pruned),
-                        columns_removed(result, name, &SuiteRun::pruned_shuffled));
+    text += fmt::format(
+        "| {} | {} | {} | {} | {} | {} |\n", name,
+        cell_text(over_seeds(result, name, [](const SuiteRun& run) { return measure_of(run.sequential); }), bits),
+        cell_text(over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.mean; }), bits),
+        number(over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.sd; }).mean, bits),
+        columns_removed(result, name, &SuiteRun::pruned), columns_removed(result, name, &SuiteRun::pruned_shuffled));
   const int64_t samples = result.runs.empty() ? 0 : result.runs.front().sequential.samples;
   text += fmt::format(
-      "\nTop-1 per cent on {} test images; mean ± standard deviation over {} seed{}; {} random orders and {} random "
+      "\n{} {} {}; mean ± standard deviation over {} seed{}; {} random orders and {} random "
       "choices of blocks per model.\n",
-      samples, result.config.seeds.size(), result.config.seeds.size() == 1 ? "" : "s", result.config.orders,
+      bits ? "Bits per byte over" : "Top-1 per cent on", samples, bits ? "held-out tokens" : "test images",
+      result.config.seeds.size(), result.config.seeds.size() == 1 ? "" : "s", result.config.orders,
       result.config.choices);
   return text;
 }
@@ -188,6 +204,7 @@ std::string suite_json(const SuiteResult& result) {
         {"sequential",
          {{"samples", run.sequential.samples}, {"accuracy", run.sequential.accuracy}, {"loss", run.sequential.loss}}},
         {"arbitrary", json_of(run.arbitrary)}};
+    if (run.sequential.is_text()) json["sequential"]["bits_per_byte"] = run.sequential.bits_per_byte;
     for (size_t i = 0; i < result.config.removed.size(); ++i) {
       const std::string key = std::to_string(result.config.removed[i]);
       json["removed_in_order"][key] = json_of(run.pruned[i]);

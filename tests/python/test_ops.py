@@ -34,6 +34,14 @@ def cross_entropy(logits, targets, smoothing=0.0):
     return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), label_smoothing=smoothing)
 
 
+def linear_cross_entropy(x, weight, bias, targets, row_weights=None, smoothing=0.0, reduction="mean"):
+    targets = targets.flatten()
+    losses = F.cross_entropy(F.linear(x, weight, bias).flatten(0, -2), targets, label_smoothing=smoothing, reduction="none")
+    counts = (targets != -100) * (1 if row_weights is None else row_weights.flatten())
+    losses = losses * counts
+    return {"none": losses.view(x.shape[:-1]), "sum": losses.sum(), "mean": losses.sum() / counts.sum()}[reduction]
+
+
 @dataclass
 class Case:
     """One operator on one layout: shapes of the differentiable inputs, what follows them, PyTorch's own version."""
@@ -64,6 +72,7 @@ OFFSETS = torch.tensor([0, 5, 6, 6, 15])
 torch.manual_seed(5)
 TARGETS = torch.randint(11, (3, 7))
 SOME_IGNORED = TARGETS.where(TARGETS != 2, -100)
+ROW_WEIGHTS = torch.rand(3, 7)
 CASES = [
     *(norm_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
     *(rms_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
@@ -77,6 +86,9 @@ CASES = [
            (3, causal, OFFSETS)) for causal in (False, True)),
     *(Case(f"cross_entropy {smoothing} ignored={ignored}", ops.cross_entropy.default, cross_entropy, ((3, 7, 11),),
            (SOME_IGNORED if ignored else TARGETS, smoothing)) for smoothing in (0.0, 0.1) for ignored in (False, True)),
+    *(Case(f"linear_cross_entropy {reduction} {smoothing} weighted={weights is not None}", ops.linear_cross_entropy.default,
+           linear_cross_entropy, ((3, 7, 5), (11, 5), (11,)), (SOME_IGNORED, weights, smoothing, reduction))
+      for reduction in ("mean", "sum", "none") for smoothing, weights in ((0.0, None), (0.1, ROW_WEIGHTS))),
 ]
 BY_OP = list({case.op: case for case in CASES}.values())  # one of each
 case_of_any = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -165,6 +177,7 @@ def raw_cases():
         (ops._self_attention, (qkv, 2, None, True)),
         (ops._self_attention_backward, (out, qkv, out, lse, 2, None, True)),
         (ops._cross_entropy, (x, torch.arange(5), 0.1)),
+        (ops._linear_cross_entropy, (x, torch.randn(7, 6), torch.randn(7), torch.arange(5), rows, 0.1, True, True)),
     ]
 
 
@@ -286,6 +299,10 @@ def test_adamw_respects_autograd():
     (lambda: ops.self_attention(torch.randn(6, 12), 2, False, torch.tensor([0.0, 6.0])), "int64"),
     (lambda: ops.cross_entropy(torch.randn(3, 4), torch.tensor([1, 2])), "int64 targets"),
     (lambda: ops.cross_entropy(torch.randn(3, 4), torch.tensor([1, 2, 9])), "9"),
+    (lambda: ops.linear_cross_entropy(torch.randn(3, 4), torch.randn(9, 5), None, torch.arange(3)), "weight \\[classes, channels"),
+    (lambda: ops.linear_cross_entropy(torch.randn(3, 4), torch.randn(9, 4), torch.randn(8), torch.arange(3)), "bias \\[9"),
+    (lambda: ops.linear_cross_entropy(torch.randn(3, 4), torch.randn(9, 4), None, torch.tensor([0, 9, 1])), "9"),
+    (lambda: ops.linear_cross_entropy(torch.randn(3, 4), torch.randn(9, 4), None, torch.arange(3), reduction="all"), "'all'"),
     (lambda: ops.adamw_([torch.randn(3)], [], [], [], 1, 0.1), "for each of 1 parameters"),
     (lambda: ops.adamw_([torch.randn(3)], [torch.randn(2)], [torch.randn(3)], [torch.randn(3)], 1, 0.1), "like its"),
     (lambda: ops.adamw_(*adamw_arguments(), 0, 0.1), "counted from 1"),

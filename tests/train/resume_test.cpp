@@ -14,6 +14,7 @@
 #include "strata/base/random.h"
 #include "tests/temporary_folder.h"
 #include "tests/train/tiny_run.h"
+#include "tests/train/tiny_text.h"
 
 namespace strata {
 namespace {
@@ -23,15 +24,18 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kFolder = "STRATA_TEST_RUN_FOLDER";
 constexpr auto kSteps = "STRATA_TEST_RUN_STEPS";
+constexpr auto kText = "STRATA_TEST_RUN_TEXT";  // set: on text, not on images
 
 // Not a test but the program that is killed: this one, started again by the tests below with a folder to train in.
 TEST(ResumeChild, DISABLED_Trains) {
   const char *folder = std::getenv(kFolder), *steps = std::getenv(kSteps);
   ASSERT_TRUE(folder && steps);
-  EXPECT_EQ(
-      train(tiny_recipe({std::string("train.steps=") + steps}), tiny_data(), {.run_folder = folder, .quiet = true})
-          .steps,
-      std::atoll(steps));
+  const std::vector<std::string> overrides{std::string("train.steps=") + steps};
+  const bool text = std::getenv(kText) != nullptr;
+  const TrainResult result =
+      text ? train(tiny_text_recipe(overrides), tiny_text_data(), {.run_folder = folder, .quiet = true})
+           : train(tiny_recipe(overrides), tiny_data(), {.run_folder = folder, .quiet = true});
+  EXPECT_EQ(result.steps, std::atoll(steps));
 }
 
 pid_t start(const std::string& folder, int64_t steps) {
@@ -106,6 +110,12 @@ void kill_and_compare(int64_t steps, int kills, uint64_t seed) {
 
 TEST(Resume, KilledRunsEndWithTheSameBits) {
   kill_and_compare(150, 4, 1);
+}
+
+TEST(Resume, KilledRunsOnTextEndWithTheSameBits) {
+  ::setenv(kText, "1", 1);
+  kill_and_compare(150, 3, 5);
+  ::unsetenv(kText);
 }
 
 TEST(SlowResume, KilledManyTimes) {

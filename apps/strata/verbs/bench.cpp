@@ -2,6 +2,7 @@
 // both; medians with the least and the most.
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -9,12 +10,14 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/child.h"
 #include "strata/base/error.h"
+#include "strata/base/process.h"
 #include "strata/blocks/patches.h"
 #include "strata/eval/score.h"
 #include "strata/route/order.h"
@@ -63,8 +66,9 @@ struct Workload {
   std::string size;      // here
   std::string baseline;  // the same in bench/baselines/fashion_vit.py
   int64_t batch;
-  int64_t steps;  // per turn
-  bool forward;   // only
+  int64_t steps;       // per turn
+  bool forward;        // only
+  int64_t length = 0;  // tokens per sequence: a language model, and bench/baselines/gpt2.py
 };
 
 /// The same work as bench/baselines/fashion_vit.py: forward, smoothed loss, backward, clipping, AdamW, on one batch.
@@ -100,6 +104,37 @@ class TrainingStep {
   OptimiserState state_;
   Draw draw_;
   Tensor pixels_, labels_;
+  const OptimiserConfig config_{.lr = 1e-3, .beta2 = 0.98, .weight_decay = 0.05, .clip = 1};
+};
+
+/// The same work as bench/baselines/gpt2.py: forward, loss over the vocabulary, backward, clipping, AdamW, on one batch.
+class TokenStep {
+ public:
+  explicit TokenStep(const Workload& work)
+      : model_(make_model(language_size(work.size), Random(0))),
+        params_(trained_parameters(model_.stack().weights)),
+        state_(fresh_state(params_.values)),
+        draw_{identity(model_.stack().depth()), {}} {
+    const int64_t rows = work.batch * work.length, vocab = model_.language.vocab;
+    batch_ = {at::randint(vocab, {rows}, at::kLong), at::randint(vocab, {rows}, at::kLong),
+              equal_rows(work.batch, work.length), 0};
+  }
+
+  void operator()() {
+    const double scale = 1.0 / static_cast<double>(batch_.targets.size(0));
+    const Tensor loss = losses(model_.stack(), draw_, batch_, scale, {}, {.training = true}).total;
+    static_cast<void>(loss.item<double>());
+    const auto grads = torch::autograd::grad({loss}, params_.values);
+    adamw_in_place(params_.values, grads, state_, params_.decay, config_, config_.lr,
+                   clip_factor(global_norm(grads), config_.clip));
+  }
+
+ private:
+  Model model_;
+  Parameters params_;
+  OptimiserState state_;
+  Draw draw_;
+  TextBatch batch_;
   const OptimiserConfig config_{.lr = 1e-3, .beta2 = 0.98, .weight_decay = 0.05, .clip = 1};
 };
 
@@ -163,6 +198,52 @@ Comparison bench_work(const Common& common, const Bench& options, const Workload
       }
     }
   }
+  return result;
+}
+
+// Modes run one after the other in processes of their own, so that the peak of each is its own.
+Comparison bench_tokens(const Common& common, const Bench& options, const Workload& work) {
+  Comparison result{fmt::format("{}, {} x {} tokens, {} threads", work.what, work.batch, work.length, common.threads),
+                    {{"strata", {}}},
+                    {}};
+  const int64_t before = peak_memory();
+  std::optional<TokenStep> step(work);
+  for (int64_t i = 0; i < 2; ++i) (*step)();
+  const fs::path script = fs::path(own_program()).parent_path() / "../../bench/baselines/gpt2.py";
+  const bool baseline = fs::exists(script);
+  if (!baseline) result.notes.push_back("no baseline: bench/baselines/gpt2.py is not beside this build");
+  std::vector<std::string> peaks;
+  const auto peak_note = [&](const std::string& name, double mebibytes) {
+    peaks.push_back(fmt::format("{} {:.0f} MiB", name, mebibytes));
+  };
+  for (int64_t turn = 0; turn < options.repeats; ++turn) {
+    std::vector<double> times;
+    for (int64_t i = 0; i < work.steps; ++i) times.push_back(milliseconds_of([&] { (*step)(); }));
+    result.series[0].milliseconds.push_back(Series{"", times}.median());
+    if (turn == 0) peak_note("strata", static_cast<double>(peak_memory() - before) / (1 << 20));
+    for (const char* mode : {"eager", "compile"}) {
+      if (!baseline) break;
+      const std::vector<std::string> command{
+          python(),    script.lexically_normal().string(), "--model",       work.baseline,
+          "--batch",   std::to_string(work.batch),         "--length",      std::to_string(work.length),
+          "--steps",   std::to_string(work.steps),         "--repetitions", "1",
+          "--threads", std::to_string(common.threads),     "--mode",        mode};
+      const std::string name = std::string("PyTorch ") + mode;
+      try {
+        const auto json = nlohmann::json::parse(
+            output_of(command, {"OMP_NUM_THREADS=" + std::to_string(common.threads)}), nullptr, false);
+        if (!json.is_object()) fail(name, ": printed no result");
+        auto found = std::find_if(result.series.begin(), result.series.end(),
+                                  [&](const Series& each) { return each.name == name; });
+        if (found == result.series.end()) found = result.series.insert(result.series.end(), {name, {}});
+        found->milliseconds.push_back(json.value("median_ms", 0.0));
+        if (turn == 0) peak_note(name, json.value("peak_mib", 0.0));
+      } catch (const Error& error) {
+        if (turn == 0) result.notes.push_back(fmt::format("{}: {}", name, error.what()));
+      }
+    }
+  }
+  result.notes.push_back(fmt::format("peak memory above the start: {}", fmt::join(peaks, ", ")));
   return result;
 }
 
@@ -263,6 +344,9 @@ void bench(const Common& common, const Bench& options) {
     time({"training step, ViT-Ti/16 at 224", "Ti/16", "vit_ti", 16, 4, false});
     time({"forward, ViT-Ti/16 at 224", "Ti/16", "vit_ti", 16, 10, true});
   }
+  if (wanted("gpt2"))
+    for (const int64_t batch : {2, 4})
+      done(bench_tokens(common, options, {"training step, GPT-2 small", "gpt2", "gpt2", batch, 3, false, 256}));
   if (common.json) {
     auto json = nlohmann::ordered_json::array();
     for (const auto& each : all) {

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "apps/strata/table.h"
+#include "apps/strata/verbs/eval_text.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
@@ -134,6 +135,9 @@ void eval(const Common& common, const Eval& options) {
   const RunOptions run_options{.sources = &sources};
   const Runner runner(model.stack(), run_options);
   for (const auto& route : work.routes) runner.check(route, 1);
+  if (!options.text.empty() || !options.choices.empty()) return eval_text(common, options, open, work.routes);
+  if (model.is_language())
+    fail_usage("eval: ", open.folders.front(), " is a language model; say --text TEXT or --choices FILE");
   const auto members = options.ensemble ? members_of(open, options.models.size(), work) : std::vector<EnsembleMember>{};
   const ImageSet set = load_for(model, options.data, options.split, options.limit);
   TrieReport trie;

@@ -5,15 +5,20 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/config.h"
 #include "strata/base/progress.h"
 #include "strata/eval/probe_json.h"
 #include "strata/eval/probe_page.h"
+#include "strata/train/codec.h"
 
 namespace strata::cli {
 namespace {
+
+constexpr int64_t kContext = 256;   // tokens of text a model sees at most
+constexpr double kMeasured = 0.05;  // share of a text that is measured on, what training holds out by default
 
 std::filesystem::path without_trailing_slash(const std::string& folder) {
   const auto path = std::filesystem::path(folder).lexically_normal();
@@ -50,6 +55,24 @@ std::string output_of(const Probe& options) {
              : (without_trailing_slash(split_name(options.models[0]).second).parent_path() / "probe").string();
 }
 
+// Measured on what training holds out by default; routes for a budget are chosen on a quarter as many other tokens.
+ElasticityReport probe_text_model(const Model& model, const std::string& name, const std::string& folder,
+                                  const Probe& options, const ProbeConfig& config, bool quiet) {
+  const TextCodec codec = codec_of(model, folder);
+  const std::string text = options.text.empty() ? "kjv" : options.text;
+  const int64_t context = std::min<int64_t>(model.language.context, kContext);
+  const auto [rest, measured] = hold_out(tokenised(read_documents(text), codec, text), kMeasured);
+  const TextExam exam(first_tokens(measured, options.tokens), context, context);
+  std::optional<TextExam> choice;
+  if (config.choice_images > 0) choice.emplace(first_tokens(rest, options.tokens / 4), context, context);
+  Progress progress("probing " + name, exam.samples(), 0, quiet);
+  ElasticityReport report = strata::probe(
+      name, model.stack(), exam, config, [&](int64_t done, int64_t) { progress.update(done, "tokens"); },
+      choice ? &*choice : nullptr);
+  report.origin = origin_of(model, folder);
+  return report;
+}
+
 }  // namespace
 
 void probe(const Common& common, const Probe& options) {
@@ -72,6 +95,10 @@ void probe(const Common& common, const Probe& options) {
 
   std::vector<ElasticityReport> reports;
   for (size_t i = 0; i < models.size(); ++i) {
+    if (models[i].is_language()) {
+      reports.push_back(probe_text_model(models[i], names[i], folders[i], options, config, common.quiet));
+      continue;
+    }
     const ImageSet set = load_for(models[i], options.data, "test", config.images);
     ImageSet choice;
     if (config.choice_images > 0) choice = load_for(models[i], options.data, "train", config.choice_images);

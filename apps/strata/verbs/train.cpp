@@ -22,49 +22,63 @@ struct SeedResult {
 
 nlohmann::ordered_json json_of(const SeedResult& each) {
   const TrainResult& r = each.result;
-  return {{"seed", each.seed},
-          {"accuracy", r.sequential.accuracy},
-          {"test_loss", r.sequential.loss},
-          {"random_orders", cli::json_of(r.arbitrary)},
-          {"train_loss", r.loss},
-          {"steps", r.steps},
-          {"seconds", r.seconds},
-          {"resumed", r.resumed},
-          {"model", r.model_folder}};
+  nlohmann::ordered_json json{{"seed", each.seed},
+                              {"accuracy", r.sequential.accuracy},
+                              {"test_loss", r.sequential.loss},
+                              {"random_orders", cli::json_of(r.arbitrary)},
+                              {"train_loss", r.loss},
+                              {"steps", r.steps},
+                              {"seconds", r.seconds},
+                              {"resumed", r.resumed},
+                              {"model", r.model_folder}};
+  if (r.sequential.is_text()) json["bits_per_byte"] = r.sequential.bits_per_byte;
+  return json;
 }
 
-std::string mean_and_spread(const std::vector<double>& values) {
+double measure_of(const Score& score) {
+  return score.is_text() ? score.bits_per_byte : score.accuracy;
+}
+
+// Accuracies as per cent, or bits per byte.
+std::string spread_text(double mean, double sd, bool text) {
+  return text ? fmt::format("{:.3f} ± {:.3f} bits/byte", mean, sd)
+              : fmt::format("{:.1f} ± {:.1f} %", 100 * mean, 100 * sd);
+}
+
+std::string mean_and_spread(const std::vector<double>& values, bool text) {
   double mean = 0, squares = 0;
   for (const double value : values) mean += value / static_cast<double>(values.size());
   for (const double value : values) squares += (value - mean) * (value - mean);
-  return fmt::format("{:.1f} ± {:.1f} %", 100 * mean,
-                     100 * std::sqrt(squares / static_cast<double>(values.size() - 1)));
+  return spread_text(mean, std::sqrt(squares / static_cast<double>(values.size() - 1)), text);
 }
 
 void show(const std::string& name, const std::vector<SeedResult>& all) {
   std::vector<std::vector<std::string>> rows;
   std::vector<double> sequential, arbitrary;
+  const bool text = !all.empty() && all.front().result.sequential.is_text();
   for (const auto& each : all) {
     const TrainResult& r = each.result;
-    rows.push_back(
-        {std::to_string(each.seed), percent(r.sequential.accuracy),
-         r.arbitrary.routes > 0 ? fmt::format("{:.1f} ± {:.1f} %", 100 * r.arbitrary.mean, 100 * r.arbitrary.sd) : "",
-         duration_text(r.seconds), r.model_folder});
-    sequential.push_back(r.sequential.accuracy);
+    rows.push_back({std::to_string(each.seed),
+                    text ? fmt::format("{:.3f} bits/byte", r.sequential.bits_per_byte) : percent(r.sequential.accuracy),
+                    r.arbitrary.routes > 0 ? spread_text(r.arbitrary.mean, r.arbitrary.sd, text) : "",
+                    duration_text(r.seconds), r.model_folder});
+    sequential.push_back(measure_of(r.sequential));
     arbitrary.push_back(r.arbitrary.mean);
   }
   print_table({"#seed", "#in order", "#random orders", "#time", "model"}, rows);
   if (all.size() > 1)
-    std::cout << name << " over " << all.size() << " seeds: in order " << mean_and_spread(sequential)
-              << ", random orders " << mean_and_spread(arbitrary) << "\n";
+    std::cout << name << " over " << all.size() << " seeds: in order " << mean_and_spread(sequential, text)
+              << ", random orders " << mean_and_spread(arbitrary, text) << "\n";
 }
 
-// Mean over the seeds of one recipe of some accuracy of each run, with the spread where there are several.
+// Mean over the seeds of one recipe of some measure of each run, with the spread where there are several.
 std::string over_seeds(const std::vector<const SuiteRun*>& runs,
-                       const std::function<double(const SuiteRun&)>& accuracy) {
+                       const std::function<double(const SuiteRun&)>& measure) {
+  const bool text = runs.front()->sequential.is_text();
   std::vector<double> values;
-  for (const SuiteRun* each : runs) values.push_back(accuracy(*each));
-  return values.size() > 1 ? mean_and_spread(values) : percent(values.front());
+  for (const SuiteRun* each : runs) values.push_back(measure(*each));
+  if (values.size() > 1) return mean_and_spread(values, text);
+  return text ? fmt::format("{:.3f} bits/byte", values.front()) : percent(values.front());
 }
 
 void show(const SuiteResult& result) {
@@ -77,18 +91,20 @@ void show(const SuiteResult& result) {
     by_recipe[each.recipe].push_back(&each);
   }
   std::vector<std::vector<std::string>> rows;
-  report::Plot plot{.title = "accuracy, per cent",
-                    .y = {.low = 0, .high = 100},
+  const bool text = !result.runs.empty() && result.runs.front().sequential.is_text();
+  const double unit = text ? 1 : 100;
+  report::Plot plot{.title = text ? "bits per byte" : "accuracy, per cent",
+                    .y = {.low = 0, .high = text ? 8.0 : 100.0},
                     .bars = {{.name = "in order"}, {.name = "random orders"}}};
   for (const auto& name : names) {
     const auto& runs = by_recipe[name];
-    rows.push_back({name, over_seeds(runs, [](const SuiteRun& r) { return r.sequential.accuracy; }),
+    rows.push_back({name, over_seeds(runs, [](const SuiteRun& r) { return measure_of(r.sequential); }),
                     over_seeds(runs, [](const SuiteRun& r) { return r.arbitrary.mean; })});
     for (size_t i = 0; i < result.config.removed.size(); ++i)
       rows.back().push_back(over_seeds(runs, [i](const SuiteRun& r) { return r.pruned.at(i).mean; }));
     plot.categories.push_back(name);
-    plot.bars[0].value.push_back(100 * runs.front()->sequential.accuracy);
-    plot.bars[1].value.push_back(100 * runs.front()->arbitrary.mean);
+    plot.bars[0].value.push_back(unit * measure_of(runs.front()->sequential));
+    plot.bars[1].value.push_back(unit * runs.front()->arbitrary.mean);
   }
   print_table(heading, rows);
   std::cout << "\n"
