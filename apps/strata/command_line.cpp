@@ -310,8 +310,8 @@ void describe(CLI::App& app, Options& o) {
 
   auto* bench = add("bench", "Measure against the baselines the README quotes");
   bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all but tokenize")
-      ->type_name("{train,vit,gpt2,trie,gelu,tokenize}")
-      ->check(CLI::IsMember({"train", "vit", "gpt2", "trie", "gelu", "tokenize"}).description(""));
+      ->type_name("{train,vit,gpt2,trie,gelu,bandwidth,tokenize}")
+      ->check(CLI::IsMember({"train", "vit", "gpt2", "trie", "gelu", "bandwidth", "tokenize"}).description(""));
   count(bench, "--repeats", o.bench.repeats, "interleaved runs of each", 1);
   bench->add_option("--model", o.bench.model, "model to score in trie; as a rule a fresh one")->type_name("FOLDER");
   bench->add_option("--text", o.bench.text, "text to measure tokenize on; as a rule the King James Bible")

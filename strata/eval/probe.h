@@ -7,6 +7,7 @@
 
 #include "strata/data/images.h"
 #include "strata/eval/block_map.h"
+#include "strata/eval/exam.h"
 #include "strata/eval/probe_plan.h"
 #include "strata/eval/spread.h"
 #include "strata/stack/stack.h"

@@ -47,10 +47,11 @@ Tensor to_file(const Tensor& part, const FileTensor& form) {
   fail("checkpoint: no such layout ", static_cast<int>(form.layout));
 }
 
-Tensor read_weight(const Source& source) {
+// A weight that lies in the file as it is computed with is mapped, others are made.
+Tensor read_weight(const Source& source, const std::shared_ptr<const CheckpointTensors>& file) {
   std::vector<Tensor> parts;
   for (const auto& [view, form] : source.parts) {
-    Tensor part = to_tensor(*view);
+    Tensor part = map_tensor(*view, file);
     if (view->dtype != DType::F64) part = part.to(at::kFloat);
     parts.push_back(from_file(part, form));
   }
@@ -141,7 +142,7 @@ void attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>
     Catalogue::Entry entry{.name = param.name, .value = {}, .decay = param.decay, .trained = param.trained};
     auto shape = param.shape;
     stack.weights.insert_pending(std::move(entry), std::move(shape),
-                                 [file, source = std::move(source)] { return read_weight(source); });
+                                 [file, source = std::move(source)] { return read_weight(source, file); });
   }
 }
 

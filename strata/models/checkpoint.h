@@ -41,7 +41,8 @@ std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTenso
 std::vector<Tensor> split_as(const Tensor& weight, const std::vector<FileTensor>& tensors);
 
 /// Gives a stack without weights those of a file, to be read when they are first used: float32, or float64 where all
-/// are. Throws Error naming what is missing, unexpected, misshaped or of another type; `file` is kept alive.
+/// are. Throws Error naming what is missing, unexpected, misshaped or of another type; `file`, of open_mapped_checkpoint,
+/// is kept alive.
 void attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>& file, const CheckpointNames& names);
 
 /// Writes model.safetensors (or shards) into a folder.

@@ -15,6 +15,7 @@
 #include "strata/formats/safetensors_index.h"
 #include "strata/models/language_json.h"
 #include "strata/models/language_names.h"
+#include "strata/models/tensor_file.h"
 #include "strata/models/vit_json.h"
 #include "strata/models/vit_names.h"
 
@@ -290,7 +291,7 @@ Model open_model_header(const std::string& name) {
 Model open_model(const std::string& name) {
   const std::string folder = model_folder(name);
   Model model = open_model_header(folder);
-  const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
+  const auto file = open_mapped_checkpoint(folder);
   CheckpointNames names = names_of(model);
   if (model.is_language()) settle_tie(model, *file, names);
   Stack stack;
