@@ -7,6 +7,7 @@
 
 #include "strata/data/images.h"
 #include "strata/eval/block_map.h"
+#include "strata/eval/exam.h"
 #include "strata/eval/probe_plan.h"
 #include "strata/eval/spread.h"
 #include "strata/stack/stack.h"
@@ -22,8 +23,8 @@ struct ElasticityReport {
     std::string route;
     double accuracy = 0;
     double loss = 0;
-    double bits_per_byte = 0;  // of text
     Interval images;           // of the accuracy, over the choice of test images (Wilson)
+    double bits_per_byte = 0;  // of text
   };
   struct Order {
     std::string route;
