@@ -89,8 +89,8 @@ std::vector<ElasticityReport::Budget> budgets_of(const Stack& stack, const Exam&
   for (size_t i = routes.size(); i-- > 0;) {
     const double accuracy = scores[i].accuracy;
     budgets.push_back({std::ssize(routes[i].steps),
-                       {print_route(routes[i]), accuracy, scores[i].loss, scores[i].bits_per_byte,
-                        wilson(accuracy, exam.samples(), confidence)},
+                       {print_route(routes[i]), accuracy, scores[i].loss, wilson(accuracy, exam.samples(), confidence),
+                        scores[i].bits_per_byte},
                        chosen[i].accuracy,
                        chosen[i].accuracy > best});
     best = std::max(best, chosen[i].accuracy);
@@ -115,8 +115,8 @@ ElasticityReport measure(const std::string& name, const Stack& stack, const Prob
 
   const auto measured = [&](int32_t route) {
     return ElasticityReport::Measured{print_route(plan.routes[route]), scores[route].accuracy, scores[route].loss,
-                                      scores[route].bits_per_byte,
-                                      wilson(scores[route].accuracy, exam.samples(), config.confidence)};
+                                      wilson(scores[route].accuracy, exam.samples(), config.confidence),
+                                      scores[route].bits_per_byte};
   };
   const auto spread = [&](const RouteGroup& group) {
     std::vector<double> values;

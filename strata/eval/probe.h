@@ -23,8 +23,8 @@ struct ElasticityReport {
     std::string route;
     double accuracy = 0;
     double loss = 0;
-    double bits_per_byte = 0;  // of text
     Interval images;           // of the accuracy, over the choice of test images (Wilson)
+    double bits_per_byte = 0;  // of text
   };
   struct Order {
     std::string route;
