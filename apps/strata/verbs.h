@@ -16,6 +16,7 @@ struct Startup {
 };
 
 void doctor(const Common& common, const Doctor& options, const Startup& startup);
+void convert(const Common& common, const Convert& options);
 void inspect(const Common& common, const Inspect& options);
 void recipes(const Common& common, const Recipes& options);
 

@@ -280,7 +280,7 @@ Model open_model_header(const std::string& folder) {
 
 Model open_model(const std::string& folder) {
   Model model = open_model_header(folder);
-  const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
+  const auto file = open_mapped_checkpoint(folder);
   CheckpointNames names = names_of(model);
   if (model.is_language()) settle_tie(model, *file, names);
   Stack stack;
