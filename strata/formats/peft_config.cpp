@@ -30,8 +30,7 @@ const std::set<std::string, std::less<>>& harmless() {
                                                        "eva_config",        "corda_config",
                                                        "lora_ga_config",    "task_type",
                                                        "peft_type",         "ensure_weight_tying",
-                                                       "exclude_modules",   "layers_pattern",
-                                                       "monteclora_config"};
+                                                       "layers_pattern",    "monteclora_config"};
   return keys;
 }
 
@@ -128,6 +127,8 @@ double PeftConfig::scale_of(const std::string& module) const {
 }
 
 bool PeftConfig::targets(const std::string& module, bool linear) const {
+  for (const auto& name : exclude_modules)
+    if (ends_with_name(module, name)) return false;
   if (target_modules.size() == 1 && target_modules[0] == "all-linear") return linear;
   return std::any_of(target_modules.begin(), target_modules.end(),
                      [&](const std::string& name) { return ends_with_name(module, name); });
@@ -144,6 +145,12 @@ PeftConfig peft_config_from_json(const std::string& text, const std::string& fil
   config.rslora = fields.boolean("use_rslora", false);
   config.fan_in_fan_out = fields.boolean("fan_in_fan_out", false);
   config.target_modules = read_targets(fields);
+  if (const json* excluded = fields.find("exclude_modules")) {
+    config.exclude_modules =
+        excluded->is_string() ? names_of_expression(excluded->get<std::string>()) : fields.texts("exclude_modules", {});
+    for (const auto& name : config.exclude_modules)
+      if (!plain_name(name)) fields.refuse("exclude_modules", "names of modules");
+  }
   config.rank_pattern = read_pattern<int64_t>(fields, "rank_pattern", [](const JsonFields& in, const std::string& key) {
     return in.integer(key.c_str(), 8, 1, kMostRank);
   });
@@ -154,8 +161,15 @@ PeftConfig peft_config_from_json(const std::string& text, const std::string& fil
   config.task_type = fields.text("task_type", config.task_type);
   if (fields.text("bias", "none") != "none") fields.refuse("bias", "\"none\": adapters that train biases are not read");
 
-  const std::set<std::string, std::less<>> read{"r",    "lora_alpha",     "use_rslora",   "fan_in_fan_out",
-                                                "bias", "target_modules", "rank_pattern", "alpha_pattern"};
+  const std::set<std::string, std::less<>> read{"r",
+                                                "lora_alpha",
+                                                "use_rslora",
+                                                "fan_in_fan_out",
+                                                "bias",
+                                                "target_modules",
+                                                "exclude_modules",
+                                                "rank_pattern",
+                                                "alpha_pattern"};
   for (const auto& [key, value] : tree.items())
     if (!read.contains(key) && !harmless().contains(key) && says_something(value))
       fields.refuse(key.c_str(), "null or false: it changes what the adapter computes, or is not known here");

@@ -17,6 +17,7 @@ struct PeftConfig {
   /// Names of modules, or ends of their paths ("q_proj", "self_attn.q_proj"); "all-linear" alone: every linear layer
   /// but the head.
   std::vector<std::string> target_modules;
+  std::vector<std::string> exclude_modules;  // what target_modules names and is left alone all the same
   /// Other ranks and alphas for modules whose path ends with a name.
   std::vector<std::pair<std::string, int64_t>> rank_pattern;
   std::vector<std::pair<std::string, double>> alpha_pattern;

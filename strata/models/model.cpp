@@ -12,8 +12,10 @@
 #include "strata/base/file.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/safetensors_index.h"
+#include "strata/models/gguf_model.h"
 #include "strata/models/language_json.h"
 #include "strata/models/language_names.h"
+#include "strata/models/tensor_file.h"
 #include "strata/models/vit_json.h"
 #include "strata/models/vit_names.h"
 
@@ -249,6 +251,7 @@ CheckpointNames names_of(const Model& model) {
 }
 
 Model open_model_header(const std::string& folder) {
+  if (is_gguf_path(folder)) return open_gguf_model_header(folder);
   std::error_code error;
   recover_folder(folder);
   if (!fs::is_directory(folder, error))
@@ -279,6 +282,7 @@ Model open_model_header(const std::string& folder) {
 }
 
 Model open_model(const std::string& folder) {
+  if (is_gguf_path(folder)) return open_gguf_model(folder);
   Model model = open_model_header(folder);
   const auto file = open_mapped_checkpoint(folder);
   CheckpointNames names = names_of(model);
