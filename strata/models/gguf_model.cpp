@@ -24,12 +24,12 @@ Model header_of(const SourceModel& source, const std::string& path) {
   return model;
 }
 
-struct Part {
+struct StoredPart {
   const SourceTensor* tensor;
   FileTensor form;
 };
 
-Tensor read_weight(const std::vector<Part>& parts, const std::vector<int64_t>& shape) {
+Tensor read_weight(const std::vector<StoredPart>& parts, const std::vector<int64_t>& shape) {
   std::vector<Tensor> read;
   for (const auto& [tensor, form] : parts) {
     auto values = std::make_shared<std::vector<float>>(tensor->values());
@@ -57,7 +57,7 @@ Model open_gguf_model(const std::string& path) {
   const CheckpointNames names = names_of(model);
   Stack stack = wire_model(model);
   for (const ParamInfo& param : params_of(stack)) {
-    std::vector<Part> parts;
+    std::vector<StoredPart> parts;
     for (const FileTensor& wanted : names.tensors(param)) {
       const auto found = there.find(wanted.name);
       if (found == there.end()) fail(path, ": expected the tensor that becomes '", wanted.name, "', found none");

@@ -37,23 +37,23 @@ std::optional<Half> half_of(std::string_view name) {
 }
 
 // Where a layer of the checkpoint lies in a weight of the stack.
-struct Place {
+struct LayerPlace {
   ParamInfo param;
   FileTensor form;
   int64_t row = 0, rows = 0, columns = 0;
 };
 
 // Every matrix of the stack by the path of its layer in the checkpoint.
-std::map<std::string, Place> places_of(const Stack& stack, const CheckpointNames& names) {
+std::map<std::string, LayerPlace> places_of(const Stack& stack, const CheckpointNames& names) {
   constexpr std::string_view end = ".weight";
-  std::map<std::string, Place> places;
+  std::map<std::string, LayerPlace> places;
   for (const ParamInfo& param : params_of(stack)) {
     int64_t row = 0;
     for (const FileTensor& form : names.tensors(param)) {
       if (form.shape.size() != 2 || !form.name.ends_with(end)) continue;
       const bool transposed = form.layout == FileTensor::Layout::transposed;
       const int64_t rows = form.shape[transposed ? 1 : 0], columns = form.shape[transposed ? 0 : 1];
-      places.emplace(form.name.substr(0, form.name.size() - end.size()), Place{param, form, row, rows, columns});
+      places.emplace(form.name.substr(0, form.name.size() - end.size()), LayerPlace{param, form, row, rows, columns});
       row += rows;
     }
   }
@@ -61,7 +61,7 @@ std::map<std::string, Place> places_of(const Stack& stack, const CheckpointNames
 }
 
 // Tables that are looked up by row, and the head: "all-linear" leaves them out.
-bool ordinary_linear(const Place& place) {
+bool ordinary_linear(const LayerPlace& place) {
   return place.param.name.starts_with("blocks.");
 }
 
@@ -146,7 +146,7 @@ Overlay adapter_overlay(const Adapter& adapter, const Stack& stack, const Checkp
     if (found == places.end())
       fail("adapter: the model has no layer ", in_quotes(module), suggestion(module, known),
            "; was the adapter made for another model?");
-    const Place& place = found->second;
+    const LayerPlace& place = found->second;
     if (!ordinary_linear(place) && place.param.name != "head.weight")
       fail("adapter: layer ", in_quotes(module),
            " is a table of tokens or positions, which low-rank changes do not reach");
