@@ -43,8 +43,7 @@ TEST(PeftConfig, ScalesByRankPatternAndRoot) {
   EXPECT_DOUBLE_EQ(read(R"(, "r": 4, "lora_alpha": 16)").scale_of("a.q_proj"), 4);
   EXPECT_DOUBLE_EQ(read(R"(, "r": 4, "lora_alpha": 16, "use_rslora": true)").scale_of("a.q_proj"), 8);
   const PeftConfig config =
-      read(R"(, "r": 4, "lora_alpha": 16, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {".*\\.(down_proj|k_proj)": 6
-})");
+      read(R"j(, "r": 4, "lora_alpha": 16, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {".*\\.(down_proj|k_proj)": 6})j");
   EXPECT_EQ(config.rank_of("x.q_proj"), 2);
 EXPECT_DOUBLE_EQ(config.scale_of("x.q_proj"), 8);
 EXPECT_EQ(config.rank_of("x.mlp.down_proj"), 4);
@@ -57,7 +56,7 @@ TEST(PeftConfig, Targets) {
   };
   EXPECT_TRUE(targets(R"("all-linear")").targets("anything", true));
   EXPECT_FALSE(targets(R"("all-linear")").targets("lm_head", false));
-  EXPECT_TRUE(targets(R"(".*\\.(q_proj|v_proj)")").targets("a.v_proj", true));
+  EXPECT_TRUE(targets(R"j(".*\\.(q_proj|v_proj)")j").targets("a.v_proj", true));
   EXPECT_TRUE(targets(R"(["model.layers.1.q_proj"])").targets("model.layers.1.q_proj", true));
   EXPECT_THAT(refusal(R"({"peft_type": "LORA", "target_modules": "model.layers.[0-3].*"})"), HasSubstr("c: target_modules"));
   EXPECT_THAT(refusal(R"({"peft_type": "LORA", "target_modules": []})"), HasSubstr("at least one name"));
@@ -77,8 +76,7 @@ TEST(PeftConfig, WhatChangesWeightsIsRefusedByName) {
   EXPECT_THAT(refusal_with(R"("bias": "all")"), HasSubstr("c: bias: expected \"none\""));
   EXPECT_THAT(refusal_with(R"("init_lora_weights": "pissa_niter_4")"), HasSubstr("init_lora_weights"));
   EXPECT_THAT(refusal_with(R"("r": 0)"), HasSubstr("c: r"));
-  EXPECT_THAT(refusal_with(R"("rank_pattern": {"^model\\.(a|b[0-9])": 3
-})"), HasSubstr("rank_pattern"));
+  EXPECT_THAT(refusal_with(R"j("rank_pattern": {"^model\\.(a|b[0-9])": 3})j"), HasSubstr("rank_pattern"));
   EXPECT_THAT(refusal(R"({"peft_type": "IA3", "target_modules": ["a"]})"), HasSubstr("\"LORA\", the only kind"));
 EXPECT_THAT(refusal("[]"), HasSubstr("c"));
 }
