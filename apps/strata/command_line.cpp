@@ -262,8 +262,21 @@ void describe(CLI::App& app, Options& o) {
   merge->add_flag("--force", o.merge.force, "merge models that do not descend from one start all the same");
   works(merge, o.common);
 
-  auto* inspect = add("inspect", "What is in this checkpoint or safetensors file");
-  inspect->add_option("PATH", o.inspect.path, "a checkpoint folder or a .safetensors file")
+  auto* convert = add("convert", "A language model from a Hugging Face folder to GGUF and back, or to another type");
+  convert->add_option("IN", o.convert.in, "a checkpoint folder or a .gguf file")->required()->type_name("PATH");
+  convert->add_option("OUT", o.convert.out, "the file or folder to write")->required()->type_name("PATH");
+  convert->add_option("--to", o.convert.to, "what to write; as a rule gguf where OUT ends in .gguf, else hf")
+      ->type_name("{gguf,hf}")
+      ->check(CLI::IsMember({"gguf", "hf"}).description(""));
+  convert
+      ->add_option("--dtype", o.convert.dtype,
+                   "type of the weights; q8_0 and q4_0 in GGUF only; as a rule that of the input")
+      ->type_name("{f32,f16,bf16,q8_0,q4_0}")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0", "q4_0"}).description(""));
+  reports(convert, o.common);
+
+  auto* inspect = add("inspect", "What is in this checkpoint, safetensors or GGUF file");
+  inspect->add_option("PATH", o.inspect.path, "a checkpoint folder, a .safetensors or a .gguf file")
       ->required()
       ->type_name("FILE");
   inspect->add_flag("--all", o.inspect.all, "every tensor, however many");

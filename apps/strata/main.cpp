@@ -24,6 +24,7 @@ void print_for_shell(const Options& options) {
 
 void dispatch(const Options& options, const Startup& startup) {
   const std::string& verb = options.verb;
+  if (verb == "convert") return convert(options.common, options.convert);
   if (verb == "inspect") return inspect(options.common, options.inspect);
   if (verb == "tokenize") return tokenize(options.common, options.tokenize);
   if (verb == "recipes") return recipes(options.common, options.recipes);

@@ -101,6 +101,12 @@ struct Merge {
   bool force = false;
 };
 
+struct Convert {
+  std::string in, out;
+  std::string to;     // gguf, hf; empty: by the name of the output
+  std::string dtype;  // empty: as stored
+};
+
 struct Inspect {
   std::string path;
   bool all = false;  // every tensor, however many
@@ -155,6 +161,7 @@ struct Options {
   Probe probe;
   Prune prune;
   Merge merge;
+  Convert convert;
   Inspect inspect;
   Recipes recipes;
   Tokenize tokenize;

@@ -23,18 +23,6 @@ struct Source {
   std::vector<Part> parts;
 };
 
-Tensor from_file(const Tensor& stored, const FileTensor& form) {
-  switch (form.layout) {
-    case FileTensor::Layout::as_is:
-      return stored;
-    case FileTensor::Layout::transposed:
-      return stored.t();
-    case FileTensor::Layout::per_head:
-      return stored.unflatten(0, {form.heads, 3, -1}).transpose(0, 1).flatten(0, 2);  // (h q d) ... -> (q h d) ...
-  }
-  fail("checkpoint: no such layout ", static_cast<int>(form.layout));
-}
-
 Tensor to_file(const Tensor& part, const FileTensor& form) {
   switch (form.layout) {
     case FileTensor::Layout::as_is:
@@ -117,6 +105,18 @@ std::vector<Source> match(const CheckpointTensors& file, const Stack& stack, con
 }
 
 }  // namespace
+
+Tensor from_file(const Tensor& stored, const FileTensor& form) {
+  switch (form.layout) {
+    case FileTensor::Layout::as_is:
+      return stored;
+    case FileTensor::Layout::transposed:
+      return stored.t();
+    case FileTensor::Layout::per_head:
+      return stored.unflatten(0, {form.heads, 3, -1}).transpose(0, 1).flatten(0, 2);  // (h q d) ... -> (q h d) ...
+  }
+  fail("checkpoint: no such layout ", static_cast<int>(form.layout));
+}
 
 std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTensors& file,
                                                            const CheckpointNames& names) {

@@ -34,6 +34,9 @@ struct CheckpointNames {
   std::function<bool(std::string_view)> unused = [](std::string_view) { return false; };
 };
 
+/// A tensor of a file in our layout: a view where that is one.
+Tensor from_file(const Tensor& stored, const FileTensor& form);
+
 /// Canonical names of all tensors of a file. Throws Error where two have the same.
 std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTensors& file, const CheckpointNames& names);
 

@@ -13,6 +13,7 @@
 #include "strata/formats/hub_cache.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/safetensors_index.h"
+#include "strata/models/gguf_model.h"
 #include "strata/models/language_json.h"
 #include "strata/models/language_names.h"
 #include "strata/models/tensor_file.h"
@@ -261,6 +262,7 @@ CheckpointNames names_of(const Model& model) {
 }
 
 Model open_model_header(const std::string& name) {
+  if (is_gguf_path(name)) return open_gguf_model_header(name);
   const std::string folder = model_folder(name);
   std::error_code error;
   const std::string config_path = folder + "/config.json";
@@ -289,6 +291,7 @@ Model open_model_header(const std::string& name) {
 }
 
 Model open_model(const std::string& name) {
+  if (is_gguf_path(name)) return open_gguf_model(name);
   const std::string folder = model_folder(name);
   Model model = open_model_header(folder);
   const auto file = open_mapped_checkpoint(folder);

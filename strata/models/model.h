@@ -60,10 +60,12 @@ Model make_model(const LanguageConfig& config, Random random);
 Stack wire_model(const Model& model);
 /// How its files name its weights.
 CheckpointNames names_of(const Model& model);
-/// Opens a folder, or a name in the local Hugging Face cache (formats/hub_cache.h), with config.json, model.safetensors (or shards), and, where they exist, preprocessor_config.json and
-/// strata.json: our own, or a ViTForImageClassification or language model (LanguageConfig::family) saved by Hugging Face
+
+/// Opens a folder, or a name in the local Hugging Face cache (formats/hub_cache.h), with config.json, model.safetensors
+/// (or shards), and, where they exist, preprocessor_config.json and strata.json: our own, or a ViTForImageClassification or language model (LanguageConfig::family) saved by Hugging Face
 /// transformers 4 or 5. Everything is checked at once; weights stay in the mapped file until they are first used, and
-/// 16-bit ones become float32 then. Throws Error naming the file and what is missing, unexpected or misshaped in it.
+/// 16-bit ones become float32 then. A path that ends in .gguf is opened as one (gguf_model.h). Throws Error naming the
+/// file and what is missing, unexpected or misshaped in it.
 Model open_model(const std::string& name);
 
 /// The same without weights: `stacks` stays empty. Cheap, whatever the size of the model.
