@@ -1,56 +1,117 @@
 #include "strata/blocks/attention.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "strata/base/error.h"
 #include "strata/ops/attention.h"
+#include "strata/ops/norm.h"
 
 namespace strata {
 namespace {
 
-// Keys and values of rows seen so far, per sequence: [sequences, rows, width].
+// Keys and values of rows seen so far. Rows of sequences of equal length lie in one tensor [sequences, rows, width];
+// otherwise each sequence has its own.
 class KeyValueCache final : public CacheEntry {
  public:
-  int64_t mark() const override { return keys_.defined() ? keys_.size(1) : 0; }
+  /// Rows of the longest sequence; going back drops as many rows from each.
+  int64_t mark() const override {
+    int64_t longest = 0;
+    for (const auto& keys : keys_) longest = std::max(longest, keys.size(0));
+    return longest;
+  }
   void rewind(int64_t mark) override {
-    if (mark < 0 || mark > this->mark()) fail("attention cache: cannot rewind to row ", mark, " of ", this->mark());
-    if (keys_.defined()) keys_ = keys_.slice(1, 0, mark), values_ = values_.slice(1, 0, mark);
+    const int64_t dropped = this->mark() - mark;
+    for (const auto& keys : keys_)
+      if (mark < 0 || dropped < 0 || keys.size(0) < dropped)
+        fail("attention cache: cannot rewind to row ", mark, " of ", this->mark(), "; the shortest sequence holds ",
+             keys.size(0));
+    for (size_t s = 0; s < keys_.size(); ++s) {
+      const int64_t rows = keys_[s].size(0) - dropped;
+      keys_[s] = keys_[s].slice(0, 0, rows);
+      values_[s] = values_[s].slice(0, 0, rows);
+    }
   }
   std::map<std::string, Tensor> save() const override {
-    if (!keys_.defined()) return {};
-    return {{"keys", keys_.clone()}, {"values", values_.clone()}};
+    if (keys_.empty()) return {};
+    std::vector<int64_t> lengths;
+    for (const auto& keys : keys_) lengths.push_back(keys.size(0));
+    return {{"keys", at::cat(keys_)}, {"values", at::cat(values_)}, {"lengths", at::tensor(lengths, at::kLong)}};
   }
   void restore(const std::map<std::string, Tensor>& saved) override {
-    keys_ = saved.count("keys") ? saved.at("keys").clone() : Tensor();
-    values_ = saved.count("values") ? saved.at("values").clone() : Tensor();
+    keys_.clear();
+    values_.clear();
+    if (saved.empty()) return;
+    const auto take = [&saved](const char* name) {
+      const auto found = saved.find(name);
+      if (found == saved.end()) fail("attention cache: what was saved holds no '", name, "'");
+      return found->second;
+    };
+    const Tensor lengths = take("lengths");
+    const std::vector<int64_t> sizes(lengths.const_data_ptr<int64_t>(),
+                                     lengths.const_data_ptr<int64_t>() + lengths.numel());
+    keys_ = take("keys").clone().split_with_sizes(sizes);
+    values_ = take("values").clone().split_with_sizes(sizes);
   }
 
-  // Appends new rows [sequences * rows, width] of each sequence; k and v become all rows seen, flattened the same way.
+  /// Appends the new rows of each sequence; k and v become all rows seen.
   RowsPtr extend(Tensor& k, Tensor& v, const Rows& rows) {
-    if (rows.ragged()) fail("attention cache: expected sequences of equal length, got ragged ones");
-    if (keys_.defined() && keys_.size(0) != rows.sequences)
-      fail("attention cache: holds ", keys_.size(0), " sequences, got ", rows.sequences);
-    const auto grow = [&rows](const Tensor& seen, const Tensor& fresh) {
-      const auto shaped = fresh.reshape({rows.sequences, rows.length, fresh.size(1)});
-      return seen.defined() ? at::cat({seen, shaped}, 1) : shaped;
-    };
-    keys_ = grow(keys_, k);
-    values_ = grow(values_, v);
-    k = keys_.reshape({-1, k.size(1)});
-    v = values_.reshape({-1, v.size(1)});
-    return equal_rows(rows.sequences, keys_.size(1));
+    if (!keys_.empty() && std::ssize(keys_) != rows.sequences)
+      fail("attention cache: holds ", keys_.size(), " sequences, got ", rows.sequences);
+    if (mark() > 0 && !rows.positions.defined())
+      fail("attention cache: holds rows already, so the new ones must say their positions");
+    const bool fresh = keys_.empty();
+    keys_.resize(rows.sequences);
+    values_.resize(rows.sequences);
+    std::vector<int64_t> lengths;
+    for (int64_t s = 0; s < rows.sequences; ++s) {
+      const auto grow = [&](Tensor& seen, const Tensor& all) {
+        const Tensor own = all.slice(0, rows.begin(s), rows.begin(s + 1));
+        seen = fresh ? own : at::cat({seen, own});
+      };
+      grow(keys_[s], k);
+      grow(values_[s], v);
+      lengths.push_back(keys_[s].size(0));
+    }
+    if (fresh) return std::make_shared<Rows>(rows);
+    k = at::cat(keys_);
+    v = at::cat(values_);
+    return ragged_rows(lengths);
   }
 
  private:
-  Tensor keys_, values_;
+  std::vector<Tensor> keys_, values_;  // of each sequence [rows, width]
 };
+
+// Channels that belong to heads: [n] int64 -> [n * head_dim] int64.
+Tensor columns_of(const Tensor& heads, int64_t head_dim) {
+  return (heads.unsqueeze(1) * head_dim + at::arange(head_dim, at::kLong)).flatten();
+}
+
+int64_t longest(const Rows& rows) {
+  if (!rows.ragged()) return rows.length;
+  return rows.sequences == 0 ? 0 : rows.offsets.diff().max().item<int64_t>();
+}
 
 }  // namespace
 
 Attention::Attention(const AttentionConfig& config) : config_(config) {
-  if (config.channels < 1 || config.heads < 1 || config.channels % config.heads != 0)
+  if (config_.kv_heads == 0) config_.kv_heads = config.heads;
+  if (config.channels < 1 || config.heads < 1 || (config.head_dim == 0 && config.channels % config.heads != 0))
     fail("attention: expected channels to be a multiple of heads, got ", config.channels, " channels and ",
          config.heads, " heads");
-  if (config.causal && !config.memory.empty())
-    fail("attention: causal order has no meaning towards the memory '", config.memory, "'");
+  if (config_.head_dim == 0) config_.head_dim = config.channels / config.heads;
+  if (config_.kv_heads < 1 || config_.heads % config_.kv_heads != 0 || config_.head_dim < 1)
+    fail("attention: expected heads to be a multiple of kv_heads, got ", config_.heads, " heads, ", config_.kv_heads,
+         " of keys and values, of ", config_.head_dim, " channels");
+  if (config.window < 0 || (config.window > 0 && !config.causal))
+    fail("attention: a window of ", config.window, " keys needs causal order");
+  if (!config.memory.empty() && (config.causal || config.rotary || config.qk_norm || config_.kv_heads != config_.heads))
+    fail(
+        "attention: causal order, rotary positions, norms of queries and grouped keys have no meaning towards the "
+        "memory '",
+        config.memory, "'");
+  if (config.rotary) ops::rope_frequencies(config.rope, config_.head_dim, 1);  // throws when they do not fit
 }
 
 BlockSpec Attention::spec() const {
@@ -62,7 +123,8 @@ BlockSpec Attention::spec() const {
 }
 
 std::vector<ParamInfo> Attention::params() const {
-  const int64_t width = config_.channels;
+  const int64_t channels = config_.channels, width = config_.heads * config_.head_dim,
+                kv_width = config_.kv_heads * config_.head_dim;
   const auto init = Init::truncated_normal(config_.init_std);
   std::vector<ParamInfo> result;
   const auto linear = [&](const char* name, int64_t out, int64_t in, bool bias) {
@@ -70,12 +132,16 @@ std::vector<ParamInfo> Attention::params() const {
     if (bias) result.push_back({std::string(name) + ".bias", {out}, Init::zeros(), false});
   };
   if (config_.memory.empty()) {
-    linear("qkv", 3 * width, width, config_.qkv_bias);
+    linear("qkv", width + 2 * kv_width, channels, config_.qkv_bias);
   } else {
-    linear("q", width, width, config_.qkv_bias);
-    linear("kv", 2 * width, config_.memory_channels > 0 ? config_.memory_channels : width, config_.qkv_bias);
+    linear("q", width, channels, config_.qkv_bias);
+    linear("kv", 2 * kv_width, config_.memory_channels > 0 ? config_.memory_channels : channels, config_.qkv_bias);
   }
-  linear("out", width, width, config_.out_bias);
+  if (config_.qk_norm) {
+    result.push_back({"q_norm.weight", {config_.head_dim}, Init::ones(), false});
+    result.push_back({"k_norm.weight", {config_.head_dim}, Init::ones(), false});
+  }
+  linear("out", channels, width, config_.out_bias);
   return result;
 }
 
@@ -89,42 +155,81 @@ std::vector<Need> Attention::needs() const {
 
 Tensor Attention::behind_norm(const ops::NormInFront& norm, const Weights& weights, const Stream& x, const Pass& pass,
                               bool add_input) const {
-  if (!config_.memory.empty() || pass.cache || pass.keep.heads.defined() || pass.wants("scores") || pass.wants("heads"))
+  if (!config_.memory.empty() || !plain() || pass.cache || pass.keep.heads.defined() || pass.wants("scores") ||
+      pass.wants("heads"))
     return {};
   const auto qkv = weights.linear_weights("qkv"), out = weights.linear_weights("out");
   if (!qkv || !out || !ops::pre_norm_fused(x.x(), x.rows()->sequences, norm, *qkv, *out)) return {};
   return ops::pre_norm_attention(x.x(), norm, *qkv, *out, config_.heads, *x.rows(), config_.causal, add_input);
 }
 
-Stream Attention::forward(const Weights& weights, const Stream& x, Pass& pass) const {
-  const int64_t width = config_.channels;
-  int64_t heads = config_.heads;
-  Tensor kept;  // columns of q, k and v that belong to the heads the route keeps
-  if (pass.keep.heads.defined()) {
-    const auto columns = at::arange(width / config_.heads, at::kLong);
-    kept = (pass.keep.heads.unsqueeze(1) * columns.numel() + columns).flatten();
-    heads = pass.keep.heads.numel();
+bool Attention::plain() const {
+  return config_.kv_heads == config_.heads && config_.window == 0 && config_.scale == 0 && !config_.rotary &&
+         !config_.qk_norm;
+}
+
+Attention::Projections Attention::project(const Weights& weights, const Stream& x, const Tensor& kept_heads) const {
+  const int64_t head_dim = config_.head_dim, width = config_.heads * head_dim, kv_width = config_.kv_heads * head_dim;
+  Tensor chosen;  // rows of the weight
+  if (kept_heads.defined()) {
+    const Tensor q = columns_of(kept_heads, head_dim);
+    chosen = config_.kv_heads == config_.heads ? at::cat({q, q + width, q + 2 * width})
+                                               : at::cat({q, at::arange(width, width + 2 * kv_width, at::kLong)});
   }
-  const auto with_offset = [&kept](int64_t offset) { return kept + offset; };
+  const Tensor qkv = weights.linear(x.x(), "qkv", chosen, {});
+  const int64_t q_width = kept_heads.defined() ? kept_heads.numel() * head_dim : width;
+  const int64_t each = (qkv.size(1) - q_width) / 2;
+  auto parts = qkv.split_with_sizes({q_width, each, each}, 1);
+  Tensor q = parts[0], k = parts[1];
+  const auto norm = [&](const Tensor& heads, const char* gain) {
+    return ops::rms_norm(heads.reshape({-1, head_dim}), weights[gain], config_.norm_eps).view(heads.sizes());
+  };
+  if (config_.qk_norm) q = norm(q, "q_norm.weight"), k = norm(k, "k_norm.weight");
+  if (config_.rotary) {
+    const auto [cosine, sine] = ops::rope_angles(config_.rope, head_dim, *x.rows(), positions_of(*x.rows()));
+    q = ops::rotate(q, q_width / head_dim, cosine, sine);
+    k = ops::rotate(k, each / head_dim, cosine, sine);
+  }
+  if (config_.scale > 0) q = q * (config_.scale * std::sqrt(static_cast<double>(head_dim)));
+  return {q, k, parts[2]};
+}
+
+Tensor Attention::spread(const Tensor& x, const Tensor& kept_heads) const {
+  if (config_.kv_heads == config_.heads) return x;  // project() kept the same heads of all three
+  const int64_t group = config_.heads / config_.kv_heads;
+  const Tensor heads = x.unflatten(1, {config_.kv_heads, config_.head_dim});  // rows (h d) -> rows h d
+  if (kept_heads.defined()) return heads.index_select(1, kept_heads.floor_divide(group)).flatten(1);
+  return heads.unsqueeze(2).expand({-1, -1, group, -1}).reshape({x.size(0), -1});
+}
+
+Stream Attention::forward(const Weights& weights, const Stream& x, Pass& pass) const {
+  const Tensor& kept_heads = pass.keep.heads;
+  const int64_t width = config_.heads * config_.head_dim;
+  const int64_t heads = kept_heads.defined() ? kept_heads.numel() : config_.heads;
+  const Tensor kept = kept_heads.defined() ? columns_of(kept_heads, config_.head_dim) : Tensor();
+  const bool kernel = !pass.cache && !pass.wants("scores");
   Tensor y;
   if (!config_.memory.empty()) {
     const Stream& memory = pass.given.stream(config_.memory);
     const Tensor q = weights.linear(x.x(), "q", kept, {});
-    const Tensor kv = weights.linear(memory.x(), "kv", kept.defined() ? at::cat({kept, with_offset(width)}) : kept, {});
+    const Tensor kv = weights.linear(memory.x(), "kv", kept.defined() ? at::cat({kept, kept + width}) : kept, {});
     const auto halves = kv.chunk(2, 1);
     y = ops::attention(q, halves[0], halves[1], heads, *x.rows(), *memory.rows(), false);
+  } else if (kernel && plain()) {
+    const Tensor chosen = kept.defined() ? at::cat({kept, kept + width, kept + 2 * width}) : kept;
+    y = ops::self_attention(weights.linear(x.x(), "qkv", chosen, {}), heads, *x.rows(), config_.causal);
   } else {
-    const Tensor qkv = weights.linear(
-        x.x(), "qkv", kept.defined() ? at::cat({kept, with_offset(width), with_offset(2 * width)}) : kept, {});
-    if (!pass.cache && !pass.wants("scores")) {
-      y = ops::self_attention(qkv, heads, *x.rows(), config_.causal);
+    auto [q, k, v] = project(weights, x, kept_heads);
+    RowsPtr key_rows = x.rows();
+    if (pass.cache) key_rows = static_cast<KeyValueCache&>(*pass.cache).extend(k, v, *x.rows());
+    k = spread(k, kept_heads), v = spread(v, kept_heads);
+    const bool windowed = config_.window > 0 && config_.window < longest(*key_rows);
+    if (kernel && !windowed) {
+      y = ops::self_attention(at::cat({q, k, v}, 1), heads, *x.rows(), config_.causal);
     } else {
-      const auto parts = qkv.chunk(3, 1);
-      Tensor k = parts[1], v = parts[2], scores;
-      RowsPtr key_rows = x.rows();
-      if (pass.cache) key_rows = static_cast<KeyValueCache&>(*pass.cache).extend(k, v, *x.rows());
-      y = ops::attention(parts[0], k, v, heads, *x.rows(), *key_rows, config_.causal,
-                         pass.wants("scores") ? &scores : nullptr);
+      Tensor scores;
+      y = ops::attention(q, k, v, heads, *x.rows(), *key_rows, config_.causal, pass.wants("scores") ? &scores : nullptr,
+                         config_.window);
       if (scores.defined()) pass.tap("scores", scores);
     }
   }

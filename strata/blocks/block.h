@@ -80,6 +80,8 @@ class Block {
   virtual std::vector<Need> needs() const { return {}; }
   /// Pieces that run one after the other, each as a block of its own; empty: the block is run by forward().
   virtual std::span<const Part> parts() const { return {}; }
+  /// Whether its parts all read the stream as the block found it, instead of each what the one before left.
+  virtual bool side_by_side() const { return false; }
 
   /// spec().kind == adds: what to add to the stream (tracks left out or undefined add nothing).
   /// replaces: the whole new stream. changes_rows: the new stream with new rows.

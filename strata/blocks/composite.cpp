@@ -6,11 +6,16 @@
 
 namespace strata {
 
-Composite::Composite(std::string name, std::vector<Part> parts) : name_(std::move(name)), parts_(std::move(parts)) {
+Composite::Composite(std::string name, std::vector<Part> parts, bool side_by_side)
+    : name_(std::move(name)), parts_(std::move(parts)), side_by_side_(side_by_side) {
   if (parts_.empty()) fail("block '", name_, "': needs at least one part");
   for (const auto& part : parts_)
     if (!part.block->parts().empty())
       fail("block '", name_, "': part '", part.name, "' has parts itself; a route can name one level only");
+  if (side_by_side_)
+    for (const auto& part : parts_)
+      if (part.block->spec().kind != BlockSpec::Kind::adds)
+        fail("block '", name_, "': part '", part.name, "' must add to the stream to run beside others");
 }
 
 BlockSpec Composite::spec() const {

@@ -1,13 +1,15 @@
 #pragma once
 
 #include "strata/blocks/norms.h"
+#include "strata/ops/activation.h"
 
 namespace strata {
 
 struct MlpConfig {
   int64_t channels = 256;
   int64_t hidden = 1024;
-  std::string activation = "gelu";  // gelu | swiglu
+  std::string activation = "gelu";  // of ops::activation_of; swiglu: gated silu
+  bool gated = false;
   bool bias = true;
   double init_std = 0.02;
 };
@@ -17,12 +19,13 @@ void fields(MlpConfig& config, Visit&& visit) {
   visit("channels", config.channels);
   visit("hidden", config.hidden);
   visit("activation", config.activation);
+  visit("gated", config.gated);
   visit("bias", config.bias);
   visit("init_std", config.init_std);
 }
 
-/// Two-layer feed-forward net on every row: down(gelu(up(x))) or, gated, down(silu(gate(x)) * up(x)) (Shazeer 2020).
-///   x [rows, channels] -> [rows, channels], to be added. Weights: up.* [hidden, channels] (swiglu: [2 hidden,
+/// Two-layer feed-forward net on every row: down(act(up(x))) or, gated, down(act(gate(x)) * up(x)) (Shazeer 2020).
+///   x [rows, channels] -> [rows, channels], to be added. Weights: up.* [hidden, channels] (gated: [2 hidden,
 ///   channels] = [gate | up]), down.* [channels, hidden] A route can keep some neurons.
 class Mlp final : public Block, public TakesNorm {
  public:
@@ -36,6 +39,7 @@ class Mlp final : public Block, public TakesNorm {
 
  private:
   MlpConfig config_;
+  ops::Activation activation_;
   bool gated_;
 };
 

@@ -5,15 +5,23 @@
 
 namespace strata {
 
+NormKind norm_kind(const std::string& name) {
+  if (name == "layer") return NormKind::layer;
+  if (name == "rms") return NormKind::rms;
+  if (name == "plain_layer") return NormKind::plain_layer;
+  fail("norm: unknown kind '", name, "'; known: layer, rms, plain_layer");
+}
+
 BlockSpec Norm::spec() const {
   const std::vector<TrackSpec> track{{"x", "", channels_}};
-  return {.name = kind_ == NormKind::layer ? "layer_norm" : "rms_norm",
+  return {.name = kind_ == NormKind::rms ? "rms_norm" : "layer_norm",
           .in = track,
           .out = track,
           .kind = BlockSpec::Kind::replaces};
 }
 
 std::vector<ParamInfo> Norm::params() const {
+  if (kind_ == NormKind::plain_layer) return {};
   std::vector<ParamInfo> result{{"weight", {channels_}, Init::ones(), false}};
   if (kind_ == NormKind::layer) result.push_back({"bias", {channels_}, Init::zeros(), false});
   return result;
@@ -21,6 +29,7 @@ std::vector<ParamInfo> Norm::params() const {
 
 Tensor Norm::apply(const Weights& weights, const Tensor& x) const {
   if (x.dim() != 2 || x.size(1) != channels_) fail("norm: expected x [rows, ", channels_, "], got ", x.sizes());
+  if (kind_ == NormKind::plain_layer) return at::layer_norm(x, {channels_}, {}, {}, eps_);
   return kind_ == NormKind::layer ? ops::layer_norm(x, weights["weight"], weights["bias"], eps_)
                                   : ops::rms_norm(x, weights["weight"], eps_);
 }
@@ -29,9 +38,10 @@ Stream Norm::forward(const Weights& weights, const Stream& x, Pass&) const {
   return x.with(apply(weights, x.x()));
 }
 
-ops::NormInFront Norm::in_front(const Weights& weights) const {
+std::optional<ops::NormInFront> Norm::in_front(const Weights& weights) const {
+  if (kind_ == NormKind::plain_layer) return std::nullopt;
   const bool layer = kind_ == NormKind::layer;
-  return {layer, weights["weight"], layer ? weights["bias"] : Tensor(), eps_};
+  return ops::NormInFront{layer, weights["weight"], layer ? weights["bias"] : Tensor(), eps_};
 }
 
 PreNorm::PreNorm(NormKind kind, int64_t channels, double eps, BlockPtr inner)
@@ -52,7 +62,8 @@ std::vector<ParamInfo> PreNorm::params() const {
 
 Tensor PreNorm::in_one(const Weights& weights, const Stream& x, const Pass& pass, bool add_input) const {
   if (takes_norm_ == nullptr) return {};
-  return takes_norm_->behind_norm(norm_.in_front(weights.child("norm")), weights, x, pass, add_input);
+  const auto norm = norm_.in_front(weights.child("norm"));
+  return norm ? takes_norm_->behind_norm(*norm, weights, x, pass, add_input) : Tensor();
 }
 
 Stream PreNorm::advance(const Weights& weights, const Stream& x, Pass& pass) const {

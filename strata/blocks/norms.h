@@ -5,9 +5,12 @@
 
 namespace strata {
 
-enum class NormKind { layer, rms };
+enum class NormKind { layer, rms, plain_layer };
+/// Of its name in configurations: layer, rms, plain_layer. Throws Error.
+NormKind norm_kind(const std::string& name);
 
-/// Layer norm (gain, bias) or RMS norm (gain) over the channels of the first track; replaces it.
+/// Layer norm (gain, bias), RMS norm (gain) or layer norm without either, over the channels of the first track;
+/// replaces it.
 class Norm final : public Block {
  public:
   Norm(NormKind kind, int64_t channels, double eps) : kind_(kind), channels_(channels), eps_(eps) {}
@@ -17,8 +20,8 @@ class Norm final : public Block {
   Stream forward(const Weights& weights, const Stream& x, Pass& pass) const override;
   /// x [rows, channels] -> the same shape.
   Tensor apply(const Weights& weights, const Tensor& x) const;
-  /// The norm as an operator takes it that begins with one.
-  ops::NormInFront in_front(const Weights& weights) const;
+  /// The norm as an operator takes it that begins with one; nothing where none does.
+  std::optional<ops::NormInFront> in_front(const Weights& weights) const;
 
  private:
   NormKind kind_;

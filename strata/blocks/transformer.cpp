@@ -1,14 +1,11 @@
 #include "strata/blocks/transformer.h"
 
-#include "strata/base/error.h"
 #include "strata/blocks/composite.h"
 
 namespace strata {
 
 std::vector<Part> transformer_parts(const TransformerConfig& config) {
-  if (config.norm != "layer" && config.norm != "rms")
-    fail("transformer: unknown norm '", config.norm, "'; known: layer, rms");
-  const auto kind = config.norm == "layer" ? NormKind::layer : NormKind::rms;
+  const auto kind = norm_kind(config.norm);
   const auto wrap = [&](BlockPtr inner) -> BlockPtr {
     if (config.post_norm) return std::make_shared<PostNorm>(kind, config.channels, config.norm_eps, std::move(inner));
     return std::make_shared<PreNorm>(kind, config.channels, config.norm_eps, std::move(inner));

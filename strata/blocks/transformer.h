@@ -11,7 +11,7 @@ struct TransformerConfig {
   int64_t heads = 8;
   int64_t hidden = 1024;
   std::string activation = "gelu";
-  std::string norm = "layer";  // layer | rms
+  std::string norm = "layer";  // layer | rms | plain_layer
   double norm_eps = 1e-6;
   bool causal = false;
   bool qkv_bias = true;

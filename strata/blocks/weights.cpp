@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "strata/base/error.h"
 #include "strata/ops/linear.h"
@@ -11,16 +12,57 @@ namespace {
 
 constexpr std::string_view kShared = "shared.";
 
+std::mutex settling;  // of values into the entries of any catalogue: a moment, once for each weight
+
 }  // namespace
+
+// Copies of a catalogue share it, so whoever asks first reads for all of them.
+struct Catalogue::Pending {
+  std::once_flag once;
+  std::vector<int64_t> shape;
+  std::function<Tensor()> load;
+  Tensor value;
+};
 
 void Catalogue::insert(Entry entry) {
   if (!index_.emplace(entry.name, entries_.size()).second) fail("weights: '", entry.name, "' is there already");
   entries_.push_back(std::move(entry));
+  pending_.push_back(nullptr);
+}
+
+void Catalogue::insert_pending(Entry entry, std::vector<int64_t> shape, std::function<Tensor()> load) {
+  insert(std::move(entry));
+  pending_.back() = std::make_shared<Pending>();
+  pending_.back()->shape = std::move(shape);
+  pending_.back()->load = std::move(load);
+}
+
+void Catalogue::settle(size_t index) const {
+  if (!pending_[index]) return;
+  Pending& pending = *pending_[index];
+  std::call_once(pending.once, [&pending] {
+    pending.value = pending.load();
+    pending.load = nullptr;  // lets go of the file
+  });
+  const std::lock_guard lock(settling);
+  if (!entries_[index].value.defined()) entries_[index].value = pending.value;
+}
+
+const std::vector<Catalogue::Entry>& Catalogue::entries() const {
+  for (size_t i = 0; i < entries_.size(); ++i) settle(i);
+  return entries_;
+}
+
+std::vector<Catalogue::Entry>& Catalogue::entries() {
+  for (size_t i = 0; i < entries_.size(); ++i) settle(i);
+  return entries_;
 }
 
 const Catalogue::Entry* Catalogue::find(std::string_view name) const {
   const auto found = index_.find(name);
-  return found == index_.end() ? nullptr : &entries_[found->second];
+  if (found == index_.end()) return nullptr;
+  settle(found->second);
+  return &entries_[found->second];
 }
 
 const Tensor& Catalogue::at(std::string_view name) const {
@@ -38,7 +80,11 @@ void Catalogue::set(std::string_view name, Tensor value) {
 
 int64_t Catalogue::parameters() const {
   int64_t total = 0;
-  for (const auto& entry : entries_) total += entry.trained ? entry.value.numel() : 0;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (!entries_[i].trained) continue;
+    const bool waits = pending_[i] && !entries_[i].value.defined();
+    total += waits ? c10::multiply_integers(pending_[i]->shape) : entries_[i].value.numel();
+  }
   return total;
 }
 

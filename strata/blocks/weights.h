@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,7 +17,8 @@
 
 namespace strata {
 
-/// The weights of one stack by name, in a fixed order. Tensors are shared, not copied, when a catalogue is.
+/// The weights of one stack by name, in a fixed order. Tensors are shared, not copied, when a catalogue is. Those of a
+/// checkpoint can be pending: read when somebody asks for them first, from any thread.
 class Catalogue {
  public:
   struct Entry {
@@ -26,17 +29,24 @@ class Catalogue {
   };
 
   void insert(Entry entry);  // throws when the name is there already
+  /// The same for a tensor of `shape` that `load` makes when it is asked for; entry.value is not looked at.
+  void insert_pending(Entry entry, std::vector<int64_t> shape, std::function<Tensor()> load);
   const Entry* find(std::string_view name) const;
   /// Throws Error with the closest known name.
   const Tensor& at(std::string_view name) const;
   void set(std::string_view name, Tensor value);  // same shape, or throws
 
-  const std::vector<Entry>& entries() const { return entries_; }
-  std::vector<Entry>& entries() { return entries_; }
+  /// All of them, none pending any more.
+  const std::vector<Entry>& entries() const;
+  std::vector<Entry>& entries();
   int64_t parameters() const;  // numbers in trained tensors
 
  private:
-  std::vector<Entry> entries_;
+  struct Pending;
+  void settle(size_t index) const;
+
+  mutable std::vector<Entry> entries_;
+  std::vector<std::shared_ptr<Pending>> pending_;  // beside entries_; null where a value was inserted
   std::map<std::string, size_t, std::less<>> index_;
 };
 

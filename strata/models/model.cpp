@@ -3,16 +3,17 @@
 #include <ATen/ATen.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
-#include "strata/base/suggest.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/safetensors_index.h"
-#include "strata/models/tensor_file.h"
+#include "strata/models/language_json.h"
+#include "strata/models/language_names.h"
 #include "strata/models/vit_json.h"
 #include "strata/models/vit_names.h"
 
@@ -25,7 +26,6 @@ using nlohmann::ordered_json;
 
 constexpr int64_t kFormat = 1;                      // of strata.json
 constexpr uint64_t kMostJson = uint64_t{16} << 20;  // bytes of each JSON file; 22,000 class names take one MB
-constexpr uint64_t kShard = uint64_t{5} << 30;      // bytes of tensors in one file
 
 std::vector<std::string> numbered(const std::string& start, int64_t count) {
   std::vector<std::string> names;
@@ -80,71 +80,49 @@ void read_notes(const std::string& path, Model& model) {
   model.vit.slot_count = fields.integer("slot_count", 0, 0, kMaxRouteSteps);
 }
 
-// Where the tensors of one weight lie in the file, in the order in which they follow each other in the weight.
-struct Source {
-  ParamInfo param;
-  std::vector<const TensorView*> parts;
-};
+// Files of a language model's folder that other programs read and we hand on as they are.
+constexpr std::array kCompanions{
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",     "vocab.json",
+    "merges.txt",     "tokenizer.model",       "chat_template.jinja",     "generation_config.json"};
+constexpr const char* kConfigAsOpened = "config.json";
+constexpr uint64_t kMostCompanion = uint64_t{128} << 20;  // bytes; vocabularies of 250,000 tokens take 20 MB
 
-// Checks that the file holds exactly what the stack reads, in the right shapes and in types we take.
-std::vector<Source> match(const CheckpointTensors& file, const Stack& stack) {
-  std::map<std::string, const TensorView*> there;
-  for (const TensorView* view : file.tensors())
-    if (const std::string name = canonical_vit_name(view->name); !there.emplace(name, view).second)
-      fail(file.path(), ": two tensors are called '", name, "' in different versions of transformers");
-  std::vector<std::string> missing, misshaped;
-  std::vector<Source> sources;
-  for (auto& param : params_of(stack)) {
-    Source source{std::move(param), {}};
-    for (const auto& wanted : vit_file_tensors(source.param)) {
-      const auto found = there.find(wanted.name);
-      if (found == there.end()) {
-        missing.push_back(wanted.name);
-        continue;
-      }
-      const TensorView& view = *found->second;
-      if (view.shape != wanted.shape)
-        misshaped.push_back(detail::concatenate(view.name, " ", at::IntArrayRef(view.shape), " instead of ",
-                                                at::IntArrayRef(wanted.shape)));
-      source.parts.push_back(&view);
-      there.erase(found);
-    }
-    sources.push_back(std::move(source));
+void read_companions(const std::string& folder, Model& model) {
+  for (const char* name : kCompanions) {
+    const std::string path = folder + "/" + name;
+    std::error_code error;
+    if (fs::is_regular_file(path, error)) model.companions[name] = read_text(path, kMostCompanion);
   }
-  std::vector<std::string> unexpected;
-  for (const auto& [name, view] : there)
-    if (!unused_vit_tensor(name)) unexpected.push_back(view->name);
-  if (!missing.empty() || !misshaped.empty() || !unexpected.empty()) {
-    std::string problems;
-    const auto add = [&problems](const char* what, const std::vector<std::string>& names) {
-      constexpr size_t kShown = 5;
-      if (!names.empty())
-        problems += (problems.empty() ? "" : "; ") + std::to_string(names.size()) + what + join_names(names, kShown);
-    };
-    add(" missing: ", missing);
-    add(" of another shape: ", misshaped);
-    add(" unexpected: ", unexpected);
-    fail(file.path(), ": tensors do not fit config.json: ", problems);
-  }
-  for (const auto& source : sources)
-    for (const TensorView* view : source.parts) {
-      const DType type = view->dtype;
-      if (type != DType::F32 && type != DType::F64 && type != DType::F16 && type != DType::BF16)
-        fail(file.path(), ": tensor '", view->name, "': expected type F32, F64, F16 or BF16, found ", dtype_name(type));
-      if ((type == DType::F64) != (sources.front().parts.front()->dtype == DType::F64))
-        fail(file.path(), ": expected all tensors or none in F64, found '", view->name, "' in ", dtype_name(type));
-    }
-  return sources;
 }
 
-Tensor read_weight(const Source& source) {
-  std::vector<Tensor> parts;
-  for (const TensorView* view : source.parts) {
-    Tensor part = to_tensor(*view);
-    parts.push_back((view->dtype == DType::F64 ? part : part.to(at::kFloat)).flatten());
+// A file may hold one table for embedding and head where config.json says they are tied, or both.
+void settle_tie(Model& model, const CheckpointTensors& file, CheckpointNames& names) {
+  LanguageConfig& config = model.language;
+  if (!config.tied) return;
+  const auto there = canonical_tensors(file, names);
+  const auto [embedding, head] = table_names(config);
+  const auto at = [&there](const std::string& name) {
+    const auto found = there.find(name);
+    return found == there.end() ? nullptr : found->second;
+  };
+  const TensorView *first = at(embedding), *second = at(head);
+  if (!second) return;
+  if (first && (first->dtype != second->dtype || first->shape != second->shape ||
+                !std::equal(first->bytes.begin(), first->bytes.end(), second->bytes.begin(), second->bytes.end()))) {
+    config.tied = false;  // as transformers 5 does: both are used
+    return;
   }
-  const Tensor whole = parts.size() == 1 ? parts.front() : at::cat(parts);
-  return whole.view(source.param.shape);
+  // One table: under the embedding's name, whichever of the two the file has.
+  const auto before = names.canonical;
+  if (first) {
+    const auto unused = names.unused;
+    names.unused = [head, unused](std::string_view name) { return name == head || unused(name); };
+  } else {
+    names.canonical = [before, embedding, head](std::string_view name) {
+      std::string canonical = before(name);
+      return canonical == head ? embedding : canonical;
+    };
+  }
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
@@ -191,13 +169,13 @@ ordered_json notes_to_json(const Model& model) {
 }
 
 void check_model(const Model& model) {
-  if (model.architecture != "vit" || model.stacks.size() != 1)
-    fail("model: expected architecture vit with one stack, got '", model.architecture, "' with ", model.stacks.size());
+  if (model.stacks.size() != 1)
+    fail("model: expected one stack, got '", model.architecture, "' with ", model.stacks.size());
   const auto check_count = [](const char* what, size_t found, int64_t expected) {
     if (static_cast<int64_t>(found) != expected) fail("model: expected ", expected, " ", what, ", got ", found);
   };
-  check_count("class names", model.classes.size(), model.vit.classes);
-  check_count("block ids", model.notes.block_ids.size(), model.vit.depth);
+  if (!model.is_language()) check_count("class names", model.classes.size(), model.vit.classes);
+  check_count("block ids", model.notes.block_ids.size(), model.depth());
 }
 
 // Whoever names a folder of another kind as the place for a model must not lose it.
@@ -207,6 +185,7 @@ void check_replaceable(const std::string& folder) {
     const std::string name = entry.path().filename().string();
     const bool ours = name == "config.json" || name == "preprocessor_config.json" || name == "strata.json" ||
                       name == "model.safetensors.index.json" ||
+                      std::find(kCompanions.begin(), kCompanions.end(), name) != kCompanions.end() ||
                       (name.starts_with("model") && name.ends_with(".safetensors"));
     if (!ours)
       fail(folder, ": would be replaced by a model, but holds '", name,
@@ -214,22 +193,30 @@ void check_replaceable(const std::string& folder) {
   }
 }
 
-void write_weights(const std::string& folder, const Stack& stack) {
-  std::vector<Tensor> kept;  // own what the views look at
-  std::vector<TensorView> views;
-  for (const auto& param : params_of(stack)) {
-    const Tensor& value = stack.weights.at(param.name);
-    if (value.sizes() != at::IntArrayRef(param.shape))
-      fail("model: weight '", param.name, "' should be ", at::IntArrayRef(param.shape), ", got ", value.sizes());
-    const auto targets = vit_file_tensors(param);
-    kept.push_back(value.detach().cpu().contiguous());
-    const auto parts = kept.back().flatten().tensor_split(static_cast<int64_t>(targets.size()));
-    for (size_t i = 0; i < targets.size(); ++i) {
-      views.push_back(to_view(targets[i].name, parts[i]));
-      views.back().shape = targets[i].shape;
+void write_language_files(const std::string& folder, const Model& model, const std::string& dtype) {
+  ordered_json opened = ordered_json::object();
+  for (const auto& [name, text] : model.companions) {
+    if (name == kConfigAsOpened) {
+      opened = ordered_json::parse(text);
+    } else {
+      write_file_atomic(folder + "/" + name, text);
     }
   }
-  write_checkpoint_tensors(folder, views, kShard);
+  write_json(folder + "/config.json", language_to_json(model.language, opened, dtype));
+}
+
+// config.json need not name the classes; the rows of the classifier then say how many there are.
+void count_classes(const std::string& folder, Model& model) {
+  if (model.vit.classes == 0) {
+    const CheckpointTensors file = open_checkpoint_tensors(folder);
+    const TensorView* rows = file.find("classifier.bias");
+    if (!rows || rows->shape.size() != 1)
+      fail(folder,
+           "/config.json: id2label: expected the names of the classes, found nothing, and no classifier.bias to count "
+           "them");
+    model.vit.classes = rows->shape[0];
+  }
+  if (model.classes.empty()) model.classes = numbered("LABEL_", model.vit.classes);
 }
 
 }  // namespace
@@ -244,6 +231,23 @@ Model make_model(const VitConfig& config, Random random) {
   return model;
 }
 
+Model make_model(const LanguageConfig& config, Random random) {
+  Model model;
+  model.architecture = config.family;
+  model.language = config;
+  model.stacks.push_back(make_language(config, random));
+  model.notes.block_ids = numbered("", config.depth);
+  return model;
+}
+
+Stack wire_model(const Model& model) {
+  return model.is_language() ? wire_language(model.language) : wire_vit(model.vit);
+}
+
+CheckpointNames names_of(const Model& model) {
+  return model.is_language() ? language_names(model.language) : vit_names();
+}
+
 Model open_model_header(const std::string& folder) {
   std::error_code error;
   recover_folder(folder);
@@ -253,36 +257,39 @@ Model open_model_header(const std::string& folder) {
   if (!fs::exists(config_path, error))
     fail(folder, ": expected a model with config.json and model.safetensors, found no config.json");
   Model model;
-  model.vit = vit_from_json(read_json(config_path, kMostJson), config_path, model.classes);
-  read_notes(folder + "/strata.json", model);
-  read_preprocessor(folder + "/preprocessor_config.json", model);
-  if (model.vit.classes == 0) {
-    const CheckpointTensors file = open_checkpoint_tensors(folder);
-    const TensorView* rows = file.find("classifier.bias");
-    if (!rows || rows->shape.size() != 1)
-      fail(config_path,
-           ": id2label: expected the names of the classes, found nothing, and no classifier.bias to count them");
-    model.vit.classes = rows->shape[0];
+  const json config = read_json(config_path, kMostJson);
+  const std::string type = JsonFields(config, config_path).text("model_type", "");
+  if (is_language_family(type)) {
+    model.architecture = type;
+    model.language = language_from_json(config, config_path);
+    model.companions[kConfigAsOpened] = read_text(config_path, kMostJson);
+    read_companions(folder, model);
+    read_notes(folder + "/strata.json", model);
+  } else {
+    model.vit = vit_from_json(config, config_path, model.classes);
+    read_notes(folder + "/strata.json", model);
+    read_preprocessor(folder + "/preprocessor_config.json", model);
+    count_classes(folder, model);
   }
-  if (model.classes.empty()) model.classes = numbered("LABEL_", model.vit.classes);
-  if (model.notes.block_ids.empty()) model.notes.block_ids = numbered("", model.vit.depth);
-  if (std::ssize(model.notes.block_ids) != model.vit.depth)
-    fail(folder, "/strata.json: block_ids: expected one for each of ", model.vit.depth, " blocks, found ",
+  if (model.notes.block_ids.empty()) model.notes.block_ids = numbered("", model.depth());
+  if (std::ssize(model.notes.block_ids) != model.depth())
+    fail(folder, "/strata.json: block_ids: expected one for each of ", model.depth(), " blocks, found ",
          model.notes.block_ids.size());
   return model;
 }
 
 Model open_model(const std::string& folder) {
   Model model = open_model_header(folder);
-  const CheckpointTensors file = open_checkpoint_tensors(folder);
+  const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
+  CheckpointNames names = names_of(model);
+  if (model.is_language()) settle_tie(model, *file, names);
   Stack stack;
   try {
-    stack = wire_vit(model.vit);
+    stack = wire_model(model);
   } catch (const Error& problem) {
     fail(folder, "/config.json: ", problem.what());
   }
-  for (const auto& source : match(file, stack))
-    stack.weights.insert({source.param.name, read_weight(source), source.param.decay, source.param.trained});
+  attach_weights(stack, file, names);
   model.stacks.push_back(std::move(stack));
   return model;
 }
@@ -296,11 +303,15 @@ void save_model(const std::string& folder, const Model& model) {
   fs::remove_all(temporary, error);
   if (!fs::create_directories(temporary, error)) fail(temporary, ": cannot make this folder: ", error.message());
   try {
-    write_weights(temporary, model.stack());
-    const Tensor& any = model.stack().weights.entries().front().value;
-    write_json(temporary + "/config.json", vit_to_json(model.vit, model.classes, dtype_text(any.scalar_type())));
-    write_json(temporary + "/preprocessor_config.json",
-               preprocessor_to_json({model.fit, model.pixel_mean, model.pixel_std}, model.vit.image_channels));
+    write_weights(temporary, model.stack(), names_of(model));
+    const std::string dtype = dtype_text(model.stack().weights.entries().front().value.scalar_type());
+    if (model.is_language()) {
+      write_language_files(temporary, model, dtype);
+    } else {
+      write_json(temporary + "/config.json", vit_to_json(model.vit, model.classes, dtype));
+      write_json(temporary + "/preprocessor_config.json",
+                 preprocessor_to_json({model.fit, model.pixel_mean, model.pixel_std}, model.vit.image_channels));
+    }
     write_json(temporary + "/strata.json", notes_to_json(model));
     publish_folder(temporary, target);
   } catch (...) {

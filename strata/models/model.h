@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "strata/formats/preprocessor.h"
+#include "strata/models/checkpoint.h"
+#include "strata/models/language.h"
 #include "strata/models/vit.h"
 
 namespace strata {
@@ -28,13 +30,19 @@ struct ModelNotes {
 
 /// A checkpoint in memory: one or several stacks of a published architecture, and what is needed to use them.
 struct Model {
-  std::string architecture = "vit";
-  VitConfig vit;
-  std::vector<std::string> classes;                           // names, one for each class
+  std::string architecture = "vit";               // or a family of language models
+  VitConfig vit;                                  // of a vision transformer, as are the classes and pixels below
+  LanguageConfig language;                        // of a language model
+  std::map<std::string, std::string> companions;  // name -> text of files that go with a language model: its tokeniser,
+                                                  // chat template, generation defaults, and config.json as opened
+  std::vector<std::string> classes;               // names, one for each class
   std::vector<double> pixel_mean = {0.5}, pixel_std = {0.5};  // after / 255; one for all channels, or one for each
   ImageFit fit;                                               // how images become the size it takes
   std::vector<Stack> stacks;
   ModelNotes notes;
+
+  bool is_language() const { return architecture != "vit"; }
+  int64_t depth() const { return is_language() ? language.depth : vit.depth; }
 
   /// The first stack.
   Stack& stack() { return stacks.front(); }
@@ -45,16 +53,23 @@ struct Model {
 /// when sizes do not fit.
 Model make_model(const VitConfig& config, Random random);
 
+/// A language model with fresh weights and without a tokeniser; blocks named by their indices.
+Model make_model(const LanguageConfig& config, Random random);
+
+/// The first stack without weights, for the sizes the model has.
+Stack wire_model(const Model& model);
+/// How its files name its weights.
+CheckpointNames names_of(const Model& model);
 /// Opens a folder with config.json, model.safetensors (or shards), and, where they exist, preprocessor_config.json and
-/// strata.json: our own, or a ViTForImageClassification saved by Hugging Face transformers 4 or 5. Everything is
-/// checked before weights are allocated; 16-bit weights become float32. Throws Error naming the file and what is
-/// missing, unexpected or misshaped in it.
+/// strata.json: our own, or a ViTForImageClassification or language model (LanguageConfig::family) saved by Hugging Face
+/// transformers 4 or 5. Everything is checked at once; weights stay in the mapped file until they are first used, and
+/// 16-bit ones become float32 then. Throws Error naming the file and what is missing, unexpected or misshaped in it.
 Model open_model(const std::string& folder);
 
 /// The same without weights: `stacks` stays empty. Cheap, whatever the size of the model.
 Model open_model_header(const std::string& folder);
 
-/// Writes the folder that open_model reads and transformers opens as ViTForImageClassification, whole or not at all, in
+/// Writes the folder that open_model reads and transformers opens, whole or not at all, in
 /// place of an older model of that name. Throws Error when it cannot be written, or when the folder holds files that
 /// are no model's.
 void save_model(const std::string& folder, const Model& model);

@@ -97,4 +97,8 @@ bool unused_vit_tensor(std::string_view canonical_name) {
   return canonical_name.starts_with("vit.pooler.");
 }
 
+CheckpointNames vit_names() {
+  return {vit_file_tensors, canonical_vit_name, unused_vit_tensor};
+}
+
 }  // namespace strata

@@ -4,15 +4,9 @@
 #include <string_view>
 #include <vector>
 
-#include "strata/blocks/params.h"
+#include "strata/models/checkpoint.h"
 
 namespace strata {
-
-/// A tensor of a checkpoint file: a weight of ours in their shape, or equal parts of one along its first axis.
-struct FileTensor {
-  std::string name;
-  std::vector<int64_t> shape;
-};
 
 /// The tensors of Hugging Face's ViTForImageClassification that hold a weight of a vision transformer of ours, in the
 /// order in which they follow each other in it: one for most, query, key and value for the fused qkv. What they do not
@@ -26,5 +20,7 @@ std::string canonical_vit_name(std::string_view name);
 
 /// Whether a file may hold this tensor although classification does not use it (the pooler).
 bool unused_vit_tensor(std::string_view canonical_name);
+
+CheckpointNames vit_names();
 
 }  // namespace strata

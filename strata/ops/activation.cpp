@@ -103,6 +103,39 @@ at::Tensor gelu(const at::Tensor& x) {
   return x.dim() == 2 && fused({&x}) ? FusedGelu::apply(x) : at::gelu(x);
 }
 
+Activation activation_of(std::string_view name) {
+  if (name == "gelu") return Activation::gelu;
+  if (name == "gelu_tanh" || name == "gelu_new" || name == "gelu_fast" || name == "gelu_pytorch_tanh")
+    return Activation::gelu_tanh;
+  if (name == "quick_gelu") return Activation::quick_gelu;
+  if (name == "relu") return Activation::relu;
+  if (name == "silu" || name == "swish") return Activation::silu;
+  fail("activation: unknown '", name,
+       "'; known: gelu, gelu_tanh (gelu_new, gelu_fast, gelu_pytorch_tanh), quick_gelu, ", "relu, silu (swish)");
+}
+
+at::Tensor activate(Activation activation, const at::Tensor& x) {
+  switch (activation) {
+    case Activation::gelu:
+      return ops::gelu(x);
+    case Activation::gelu_tanh:
+      return at::gelu(x, "tanh");
+    case Activation::quick_gelu:
+      return x * at::sigmoid(1.702 * x);
+    case Activation::relu:
+      return at::relu(x);
+    case Activation::silu:
+      return at::silu(x);
+  }
+  fail("activation: no such value ", static_cast<int>(activation));
+}
+
+at::Tensor gated(Activation activation, const at::Tensor& x) {
+  if (activation == Activation::silu) return swiglu(x);
+  const auto halves = x.chunk(2, -1);
+  return activate(activation, halves[0]) * halves[1];
+}
+
 at::Tensor swiglu(const at::Tensor& x) {
   if (x.dim() < 1 || x.sym_size(-1) % 2 != 0)
     fail("swiglu: expected x [..., 2 hidden], gate and up side by side, got ", x.sym_sizes());

@@ -16,11 +16,14 @@ namespace strata::ops {
 namespace {
 
 // q, k, v [batch, heads, length, head_dim] -> [batch, heads, queries, head_dim]
-at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, at::Tensor* weights) {
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, at::Tensor* weights,
+                  int64_t window = 0) {
   auto scores = at::matmul(q * (1.0 / std::sqrt(static_cast<double>(q.size(-1)))), k.transpose(-2, -1));
   if (causal) {
     const int64_t queries = q.size(-2), keys = k.size(-2);
-    const auto hidden = at::ones({queries, keys}, q.options().dtype(at::kBool)).triu(keys - queries + 1);
+    const auto all = at::ones({queries, keys}, q.options().dtype(at::kBool));
+    auto hidden = all.triu(keys - queries + 1);
+    if (window > 0) hidden |= all.tril(keys - queries - window);
     scores = scores.masked_fill(hidden, -std::numeric_limits<double>::infinity());
   }
   const auto probabilities = at::softmax(scores, -1);
@@ -113,7 +116,7 @@ struct FusedSelfAttention : torch::autograd::Function<FusedSelfAttention> {
 }  // namespace
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
-                     const Rows& query_rows, const Rows& key_rows, bool causal, at::Tensor* scores) {
+                     const Rows& query_rows, const Rows& key_rows, bool causal, at::Tensor* scores, int64_t window) {
   if (heads < 1 || q.dim() != 2 || q.size(0) != query_rows.count || k.size(0) != key_rows.count ||
       k.sizes() != v.sizes() || q.size(1) % heads != 0 || q.size(1) != k.size(1) ||
       query_rows.sequences != key_rows.sequences)
@@ -125,7 +128,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   if (!query_rows.ragged() && !key_rows.ragged()) {
     const auto y =
         attend(split_heads(q, sequences, query_rows.length, heads), split_heads(k, sequences, key_rows.length, heads),
-               split_heads(v, sequences, key_rows.length, heads), causal, scores);
+               split_heads(v, sequences, key_rows.length, heads), causal, scores, window);
     if (scores) *scores = scores->flatten();
     return y.transpose(1, 2).reshape(q.sizes());  // b h t d -> (b t) (h d)
   }
@@ -138,7 +141,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     const auto y = attend(split_heads(queries, 1, queries.size(0), heads),
                           split_heads(k.slice(0, key_begin, key_end), 1, key_end - key_begin, heads),
                           split_heads(v.slice(0, key_begin, key_end), 1, key_end - key_begin, heads), causal,
-                          scores ? &piece_weights : nullptr);
+                          scores ? &piece_weights : nullptr, window);
     pieces.push_back(y.transpose(1, 2).reshape(queries.sizes()));
     if (scores) weights.push_back(piece_weights.flatten());
   }

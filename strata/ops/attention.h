@@ -8,11 +8,14 @@ namespace strata::ops {
 
 /// Softmax attention within each sequence (Vaswani et al. 2017, sec. 3.2.1), scaled by 1/sqrt(head_dim).
 ///   q [query rows, heads * head_dim]; k, v [key rows, heads * head_dim]; sequence s of the queries sees sequence s of
-///   the keys causal    query i of a sequence sees keys 0 .. i + (keys - queries): with a cache, the queries are the
-///   last rows returns   [query rows, heads * head_dim];  scores, when asked for: per sequence [heads, queries, keys]
-///   softmax weights, concatenated flat
+///   the keys
+///   causal    query i of a sequence sees keys 0 .. i + (keys - queries): with a cache, the queries are the last rows
+///   scores    when asked for: per sequence [heads, queries, keys] softmax weights, concatenated flat
+///   window    of a causal query, 0 for all: the last `window` keys it may see, its own included (Beltagy et al. 2020)
+///   returns   [query rows, heads * head_dim]
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
-                     const Rows& query_rows, const Rows& key_rows, bool causal, at::Tensor* scores = nullptr);
+                     const Rows& query_rows, const Rows& key_rows, bool causal, at::Tensor* scores = nullptr,
+                     int64_t window = 0);
 
 /// The same for one stream that attends to itself, from the packed projection: qkv [rows, 3 * heads * head_dim] = [q |
 /// k | v].

@@ -38,6 +38,13 @@ RowsPtr Rows::subset(const Tensor& chosen) const {
   return result;
 }
 
+Tensor positions_of(const Rows& rows) {
+  if (rows.positions.defined()) return rows.positions;
+  if (!rows.ragged()) return at::arange(rows.length, at::kLong).repeat({rows.sequences});
+  const Tensor starts = rows.offsets.slice(0, 0, rows.sequences);
+  return at::arange(rows.count, at::kLong) - at::repeat_interleave(starts, rows.offsets.diff());
+}
+
 RowsPtr equal_rows(int64_t sequences, int64_t length) {
   if (sequences < 0 || length < 1)
     fail("rows: expected at least one row in each sequence, got ", sequences, " sequences of ", length);
@@ -61,6 +68,15 @@ RowsPtr ragged_rows(const std::vector<int64_t>& lengths) {
   rows->count = offsets.back();
   rows->sequences = static_cast<int64_t>(lengths.size());
   rows->offsets = at::tensor(offsets, at::kLong);
+  return rows;
+}
+
+RowsPtr continued_rows(const std::vector<int64_t>& lengths, const std::vector<int64_t>& seen) {
+  if (lengths.size() != seen.size())
+    fail("rows: expected for each of ", lengths.size(), " sequences how many rows were seen, got ", seen.size());
+  auto rows = std::make_shared<Rows>(*ragged_rows(lengths));
+  rows->positions =
+      positions_of(*rows) + at::repeat_interleave(at::tensor(seen, at::kLong), at::tensor(lengths, at::kLong));
   return rows;
 }
 

@@ -32,9 +32,14 @@ struct Rows {
 };
 using RowsPtr = std::shared_ptr<const Rows>;
 
+/// The place of each row in its sequence, counted from 0 where `rows` does not say: [rows] int64.
+Tensor positions_of(const Rows& rows);
+
 /// `sequences` sequences of `length` rows each.
 RowsPtr equal_rows(int64_t sequences, int64_t length);
 /// One sequence for each length; equal lengths give the fast layout.
 RowsPtr ragged_rows(const std::vector<int64_t>& lengths);
+/// The same, for rows that go on where earlier ones ended: sequence s begins at place seen[s].
+RowsPtr continued_rows(const std::vector<int64_t>& lengths, const std::vector<int64_t>& seen);
 
 }  // namespace strata

@@ -113,6 +113,7 @@ Runner::Site Runner::site(const Call& call, Progress& progress, const Step& step
 
 Stream Runner::call(const Site& site, const Stream& start, bool deltas_only) const {
   Stream x = start, total;
+  const bool side_by_side = site.block.side_by_side();
   for (const auto& leaf : site.leaves) {
     Pass pass{.given = options_.given ? *options_.given : nothing_,
               .place = leaf.place,
@@ -122,12 +123,14 @@ Stream Runner::call(const Site& site, const Stream& start, bool deltas_only) con
               .random = leaf.random,
               .training = options_.training};
     const bool adds = leaf.block->spec().kind == BlockSpec::Kind::adds;
-    if (adds && !deltas_only && !site.live && !(options_.taps && options_.taps->wants(leaf.place.name))) {
+    if (adds && !deltas_only && !side_by_side && !site.live &&
+        !(options_.taps && options_.taps->wants(leaf.place.name))) {
       x = leaf.block->advance(leaf.weights, x, pass);
       continue;
     }
-    Stream out = site.live ? run_live(*leaf.block, leaf.weights, x, pass, *site.live)
-                           : leaf.block->forward(leaf.weights, x, pass);
+    const Stream& input = side_by_side ? start : x;
+    Stream out = site.live ? run_live(*leaf.block, leaf.weights, input, pass, *site.live)
+                           : leaf.block->forward(leaf.weights, input, pass);
     if (options_.taps && !out.tracks.empty() && out.x().defined()) options_.taps->record(leaf.place.name, out.x());
     switch (leaf.block->spec().kind) {
       case BlockSpec::Kind::adds:

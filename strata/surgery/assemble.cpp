@@ -33,15 +33,17 @@ void check_plain(const Route& route) {
   }
 }
 
-// At run time every source reads its own shared weights; a checkpoint holds one set.
+// At run time blocks of every source read its own shared weights; a checkpoint holds one set.
 void check_same_shared(const std::string& name, const Model& source, const Model& model) {
-  for (const auto& entry : model.stack().weights.entries()) {
-    if (!entry.name.starts_with("shared.")) continue;
-    const auto* other = source.stack().weights.find(entry.name);
-    if (!other || !at::equal(other->value, entry.value))
-      fail("source '", name, "': its ", entry.name,
-           " differs from the opened model's, and a checkpoint holds one; take all blocks from one model");
-  }
+  for (const auto& block : source.stack().blocks)
+    for (const auto& param : block->params()) {
+      if (!param.shared) continue;
+      const std::string full = "shared." + param.name;
+      const auto *ours = model.stack().weights.find(full), *theirs = source.stack().weights.find(full);
+      if (!ours || !theirs || !at::equal(theirs->value, ours->value))
+        fail("source '", name, "': its ", full,
+             " differs from the opened model's, and a checkpoint holds one; take all blocks from one model");
+    }
 }
 
 std::vector<std::string> block_ids(const Model& model, const Route& route, const ModelSources& sources) {
@@ -60,18 +62,39 @@ std::vector<std::string> block_ids(const Model& model, const Route& route, const
 }  // namespace
 
 void check_same_blocks(const std::string& name, const Model& source, const Model& model) {
-  const VitConfig &a = source.vit, &b = model.vit;
   const auto check = [&](const char* what, const auto& found, const auto& expected) {
     if (found != expected)
       fail("model '", name, "': expected blocks with ", what, " ", expected, " as in the opened model, found ", found,
            "; blocks of one checkpoint have one size");
   };
-  check("channels", a.channels, b.channels);
-  check("heads", a.heads, b.heads);
-  check("hidden", a.hidden, b.hidden);
-  check("norm_eps", a.norm_eps, b.norm_eps);
-  check("qkv_bias", a.qkv_bias, b.qkv_bias);
-  check("slots", a.slots, b.slots);
+  check("architecture", source.architecture, model.architecture);
+  if (model.is_language()) {
+    const LanguageConfig &a = source.language, &b = model.language;
+    check("channels", a.channels, b.channels);
+    check("heads", a.heads, b.heads);
+    check("kv_heads", a.kv_heads, b.kv_heads);
+    check("head_dim", a.head_dim, b.head_dim);
+    check("hidden", a.hidden, b.hidden);
+    check("activation", a.activation, b.activation);
+    check("norm", a.norm, b.norm);
+    check("norm_eps", a.norm_eps, b.norm_eps);
+    check("biases of qkv", a.qkv_bias, b.qkv_bias);
+    check("biases of out", a.out_bias, b.out_bias);
+    check("biases of ffn", a.ffn_bias, b.ffn_bias);
+    check("parallel parts", a.parallel, b.parallel);
+    check("norms behind them", a.post_norm, b.post_norm);
+    check("positions", a.positions, b.positions);
+    check("the same rotation", a.rope == b.rope, true);
+    check("a window of", a.window, b.window);
+  } else {
+    const VitConfig &a = source.vit, &b = model.vit;
+    check("channels", a.channels, b.channels);
+    check("heads", a.heads, b.heads);
+    check("hidden", a.hidden, b.hidden);
+    check("norm_eps", a.norm_eps, b.norm_eps);
+    check("qkv_bias", a.qkv_bias, b.qkv_bias);
+    check("slots", a.slots, b.slots);
+  }
   check("dtype", source.stack().weights.entries().front().value.scalar_type(),
         model.stack().weights.entries().front().value.scalar_type());
 }
@@ -95,21 +118,29 @@ std::vector<int32_t> places_after(const Route& route, int64_t depth) {
   return places;
 }
 
-Model without_weights(const Model& model, std::vector<std::string> block_ids, const std::vector<int32_t>& places) {
-  Model result;
-  result.architecture = model.architecture;
-  result.vit = model.vit;
-  result.vit.depth = std::ssize(block_ids);
-  if (model.vit.slots != "none" && model.vit.slot_count == 0)
-    result.vit.slot_count = std::max<int64_t>(model.vit.depth, 1);
-  if (model.vit.slots != "none" && result.vit.depth > result.vit.slot_count)
-    fail("surgery: ", result.vit.depth, " blocks, but the model knows ", result.vit.slot_count,
-         " slots; it cannot tell the blocks behind them where they are");
-  result.classes = model.classes;
-  result.pixel_mean = model.pixel_mean;
-  result.pixel_std = model.pixel_std;
-  result.fit = model.fit;
-  result.notes = model.notes;
+Model without_weights(const Model& model, std::vector<std::string> block_ids, const std::vector<int32_t>& places,
+                      const std::vector<BlockOf>& blocks) {
+  Model result = model;
+  result.stacks.clear();
+  const auto depth = std::ssize(block_ids);
+  if (model.is_language()) {
+    result.language.depth = depth;
+    result.language.sliding.clear();
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      const LanguageConfig& from = blocks[i].model->language;
+      if (!from.sliding.empty()) result.language.sliding.push_back(from.sliding[blocks[i].block]);
+      if (model.language.scale_by_depth && blocks[i].block != static_cast<int64_t>(i))
+        fail("surgery: block ", blocks[i].block, " cannot become block ", i,
+             ": in this model the scale of attention goes by the block's place (scale_attn_by_inverse_layer_idx)");
+    }
+  } else {
+    result.vit.depth = depth;
+    if (model.vit.slots != "none" && model.vit.slot_count == 0)
+      result.vit.slot_count = std::max<int64_t>(model.vit.depth, 1);
+    if (model.vit.slots != "none" && depth > result.vit.slot_count)
+      fail("surgery: ", depth, " blocks, but the model knows ", result.vit.slot_count,
+           " slots; it cannot tell the blocks behind them where they are");
+  }
   result.notes.block_ids = std::move(block_ids);
   result.notes.strata_version = version();
   for (auto& text : result.notes.trained_routes) text = renumber_stored(text, places);
@@ -125,8 +156,10 @@ Model assemble(const Model& model, const Route& route, const ModelSources& sourc
     if (std::any_of(route.steps.begin(), route.steps.end(), [&](const Step& step) { return step[0].source == name; }))
       check_same_blocks(name, *source, model), check_same_shared(name, *source, model);
 
-  Model result = without_weights(model, block_ids(model, route, sources), places_after(route, model.vit.depth));
-  Stack stack = wire_vit(result.vit);
+  std::vector<BlockOf> blocks;
+  for (const auto& step : route.steps) blocks.push_back({&owner(step[0], model, sources), step[0].block});
+  Model result = without_weights(model, block_ids(model, route, sources), places_after(route, model.depth()), blocks);
+  Stack stack = wire_model(result);
   for (const auto& param : params_of(stack)) {
     const auto [block, rest] = split_block_weight(param.name);
     const Tensor* value = nullptr;

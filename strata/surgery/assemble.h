@@ -23,10 +23,18 @@ Model assemble(const Model& model, const Route& route, const ModelSources& sourc
 /// hold both.
 void check_same_blocks(const std::string& name, const Model& source, const Model& model);
 
-/// What surgery starts from: a model like `model`, still without stacks, whose blocks are called `block_ids`; block i of
-/// `model` is block places[i] of it, or gone (-1), and stored routes say so. Slots stay as many as there were. Throws
-/// Error when there are more blocks than slots.
-Model without_weights(const Model& model, std::vector<std::string> block_ids, const std::vector<int32_t>& places);
+/// A block of a model, by its index there.
+struct BlockOf {
+  const Model* model;
+  int64_t block;
+};
+
+/// What surgery starts from: a model like `model`, still without stacks, whose block i is configured as `blocks[i]` and
+/// called block_ids[i]; block i of `model` is block places[i] of it, or gone (-1), and stored routes say so. Slots stay
+/// as many as there were. Throws Error when there are more blocks than slots, and for a block that its place tells what
+/// to compute (scale_by_depth) in another place.
+Model without_weights(const Model& model, std::vector<std::string> block_ids, const std::vector<int32_t>& places,
+                      const std::vector<BlockOf>& blocks);
 
 /// Where block i of the opened model is after assembling `route`: the first step that calls it, -1 where none does.
 std::vector<int32_t> places_after(const Route& route, int64_t depth);

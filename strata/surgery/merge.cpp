@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "strata/base/error.h"
-#include "strata/models/vit_names.h"
 #include "strata/surgery/combine.h"
 
 namespace strata {
@@ -46,6 +45,7 @@ class Merger {
     for (auto& slice : config_.slices) complete(slice);
     const auto& first = config_.slices.front().inputs.front().model;
     template_ = &model(config_.base.empty() ? first : config_.base);
+    names_ = names_of(*template_);
     for (const auto& name : models_of(config_)) check_fits(name);
   }
 
@@ -56,10 +56,15 @@ class Merger {
       for (int64_t i = 0; i < layers; ++i)
         sites.push_back({&slice, i, layers > 1 ? static_cast<double>(i) / static_cast<double>(layers - 1) : 1});
     }
-    std::vector<int32_t> places(template_->vit.depth, -1);
+    std::vector<int32_t> places(template_->depth(), -1);
     const auto ids = block_ids(sites, places);
-    Model result = without_weights(*template_, ids, places);
-    Stack stack = wire_vit(result.vit);
+    std::vector<BlockOf> blocks;
+    for (const Site& site : sites) {
+      const MergeInput& from = site.slice->inputs.front();
+      blocks.push_back({&model(from.model), from.first + site.layer});
+    }
+    Model result = without_weights(*template_, ids, places, blocks);
+    Stack stack = wire_model(result);
     for (const auto& param : params_of(stack)) {
       const auto [block, rest] = split_block_weight(param.name);
       const bool behind = param.name.starts_with("norm.") || param.name.starts_with("head.");
@@ -89,14 +94,14 @@ class Merger {
         config_.method != MergeMethod::passthrough && std::none_of(slice.inputs.begin(), slice.inputs.end(), is_base))
       slice.inputs.push_back({.model = base});
     for (auto& input : slice.inputs) {
-      const int64_t depth = model(input.model).vit.depth;
+      const int64_t depth = model(input.model).depth();
       if (input.last < 0) input.last = depth;
       if (input.last > depth)
         fail("merge: expected layers of ", input.model, " up to ", depth, ", found the range [", input.first, ", ",
              input.last, "]");
       if (input.last - input.first != slice.inputs[0].last - slice.inputs[0].first)
         fail("merge: expected models of one depth, found ", input.model, " with ", depth, " blocks and ",
-             slice.inputs[0].model, " with ", model(slice.inputs[0].model).vit.depth, "; give slices");
+             slice.inputs[0].model, " with ", model(slice.inputs[0].model).depth(), "; give slices");
     }
   }
 
@@ -130,7 +135,7 @@ class Merger {
   }
 
   Tensor weight(const ParamInfo& param, const std::string& rest, const Site& site) const {
-    const auto pieces_of_result = vit_file_tensors(param);
+    const auto pieces_of_result = names_.tensors(param);
     std::vector<std::vector<Piece>> pieces(pieces_of_result.size());
     for (const auto& input : site.slice->inputs) {
       const std::string name =
@@ -141,10 +146,10 @@ class Merger {
              value.sizes(), "; the models have different sizes");
       ParamInfo there = param;
       there.name = name;
-      const auto names = vit_file_tensors(there);
-      const auto parts = value.flatten().tensor_split(static_cast<int64_t>(names.size()));
+      const auto names = names_.tensors(there);
+      const auto parts = split_as(value, names);
       for (size_t i = 0; i < parts.size(); ++i)
-        pieces[i].push_back({&input, names[i].name, parts[i], input.model == base_of(*site.slice)});
+        pieces[i].push_back({&input, names[i].name, parts[i].flatten(), input.model == base_of(*site.slice)});
     }
     std::vector<Tensor> merged;
     for (size_t i = 0; i < pieces.size(); ++i) merged.push_back(combine(pieces_of_result[i].name, pieces[i], site));
@@ -200,6 +205,7 @@ class Merger {
   MergeConfig config_;
   const ModelSources& models_;
   const Model* template_ = nullptr;
+  CheckpointNames names_;
 };
 
 }  // namespace
