@@ -258,6 +258,34 @@ void describe(CLI::App& app, Options& o) {
   inspect->add_flag("--all", o.inspect.all, "every tensor, however many");
   reports(inspect, o.common);
 
+  auto* tokenize = add("tokenize", "Text into the ids of a tokenizer and back; train a tokenizer");
+  tokenize
+      ->add_option("TOKENIZER", o.tokenize.tokenizer,
+                   "a tokenizer.json or a folder with one; bytes: one token for each byte")
+      ->type_name("FILE");
+  tokenize->add_option("TEXT", o.tokenize.texts, "the text; without one and without --file, standard input")
+      ->type_name("TEXT");
+  tokenize->add_option("--file", o.tokenize.file, "a file with the text")->type_name("FILE");
+  tokenize->add_flag("--decode", o.tokenize.decode, "the other way: the text holds ids");
+  tokenize->add_flag("--count", o.tokenize.count, "only how many tokens");
+  tokenize->add_flag("--json-lines", o.tokenize.json_lines,
+                     "each line of the input is a JSON text (or list of ids), each line of the output the answer");
+  tokenize->add_flag("--plain", o.tokenize.plain, "special tokens written in the text are text");
+  tokenize->add_flag("--bare", o.tokenize.bare, "without the tokens that the tokenizer puts around a text");
+  tokenize->add_option("--train", o.tokenize.train, "train byte-level BPE on these files and write --output")
+      ->type_name("FILE");
+  count(tokenize, "--vocab-size", o.tokenize.vocab_size, "with --train: tokens at most", 256);
+  count(tokenize, "--min-count", o.tokenize.min_count, "with --train: pairs that occur less often are not merged", 1);
+  tokenize->add_option("--words", o.tokenize.words, "with --train: whose expression cuts text into words")
+      ->type_name("{gpt2,llama3,qwen2}")
+      ->check(CLI::IsMember({"gpt2", "llama3", "qwen2"}).description(""))
+      ->capture_default_str();
+  tokenize->add_option("--special", o.tokenize.special, "with --train: special tokens, the text's end first")
+      ->type_name("TOKEN")
+      ->capture_default_str();
+  tokenize->add_option("--output", o.tokenize.output, "with --train: folder for tokenizer.json")->type_name("FOLDER");
+  reports(tokenize, o.common);
+
   auto* recipes = add("recipes", "List the reproductions that come with Strata, or show one");
   recipes->add_option("NAME", o.recipes.name, "the recipe to show")->type_name("RECIPE");
   recipes->add_flag("--names", o.recipes.names, "nothing but the names, one per line");

@@ -25,6 +25,7 @@ void print_for_shell(const Options& options) {
 void dispatch(const Options& options, const Startup& startup) {
   const std::string& verb = options.verb;
   if (verb == "inspect") return inspect(options.common, options.inspect);
+  if (verb == "tokenize") return tokenize(options.common, options.tokenize);
   if (verb == "recipes") return recipes(options.common, options.recipes);
   if (verb == "doctor") return doctor(options.common, options.doctor, startup);
   if (verb == "completion" || verb == "manual") return print_for_shell(options);

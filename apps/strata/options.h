@@ -105,6 +105,23 @@ struct Recipes {
   bool names = false;  // nothing but names, one per line
 };
 
+struct Tokenize {
+  std::string tokenizer;           // folder or tokenizer.json; "bytes": one token for each byte
+  std::vector<std::string> texts;  // joined by spaces; none: --file or standard input
+  std::string file;                // "-": standard input
+  bool decode = false;
+  bool count = false;
+  bool json_lines = false;
+  bool plain = false;  // special tokens written in the text are text
+  bool bare = false;   // without what the post-processor adds
+  std::vector<std::string> train;
+  int64_t vocab_size = 8192;
+  int64_t min_count = 2;
+  std::string words = "gpt2";
+  std::vector<std::string> special = {"<|endoftext|>"};
+  std::string output;
+};
+
 struct Doctor {
   bool measure = false;
 };
@@ -132,6 +149,7 @@ struct Options {
   Merge merge;
   Inspect inspect;
   Recipes recipes;
+  Tokenize tokenize;
   Doctor doctor;
   Bench bench;
   Completion completion;

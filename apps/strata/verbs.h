@@ -17,6 +17,7 @@ struct Startup {
 
 void doctor(const Common& common, const Doctor& options, const Startup& startup);
 void inspect(const Common& common, const Inspect& options);
+void tokenize(const Common& common, const Tokenize& options);
 void recipes(const Common& common, const Recipes& options);
 
 /// The completion script of bash, zsh or fish for a tree of verbs.
