@@ -242,8 +242,10 @@ std::vector<std::pair<int32_t, float>> top_log_probabilities(std::span<const flo
   return result;
 }
 
-int32_t pick(const Sampling& sampling, const TokenHistory& history, std::span<float> logits, const Random& random) {
+int32_t pick(const Sampling& sampling, const TokenHistory& history, std::span<float> logits, const Random& random,
+             Constraint* constraint) {
   penalise(sampling, history, logits);
+  if (constraint) constraint->allow(logits);
   if (!sampling.sample || sampling.temperature == 0) return most_probable(logits);
   narrow(sampling, logits);
   Random stream = random.fork(static_cast<uint64_t>(std::ssize(history.tokens) - history.prompt));

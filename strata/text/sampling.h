@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "strata/base/random.h"
+#include "strata/text/constraint.h"
 
 namespace strata {
 
@@ -60,8 +61,10 @@ double log_probability(std::span<const float> logits, int32_t token);
 /// The `count` most probable tokens with their log-probabilities, the most probable first.
 std::vector<std::pair<int32_t, float>> top_log_probabilities(std::span<const float> logits, int64_t count);
 
-/// Penalises, and picks or narrows and draws. `logits` is overwritten. The random number is the one of (random, number
-/// of the token in the output), so that a sequence draws the same whatever is drawn beside it.
-int32_t pick(const Sampling& sampling, const TokenHistory& history, std::span<float> logits, const Random& random);
+/// Penalises, forbids what the constraint does, and picks or narrows and draws. `logits` is overwritten. The random
+/// number is the one of (random, number of the token in the output), so that a sequence draws the same whatever is drawn
+/// beside it.
+int32_t pick(const Sampling& sampling, const TokenHistory& history, std::span<float> logits, const Random& random,
+             Constraint* constraint = nullptr);
 
 }  // namespace strata
