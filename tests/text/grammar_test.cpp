@@ -100,7 +100,8 @@ TEST(Grammar, HostileGrammarsEnd) {
   // Doubly exponential many ways to derive one text.
   EXPECT_TRUE(matches("root ::= (\"a\"* \"a\"*)* a{20}\na ::= \"a\"?", std::string(200, 'a')));
   const Grammar deep = parse_grammar("root ::= \"(\" root \")\" | \"(\" root \"]\" | \"\"");
-  EXPECT_TRUE(match_grammar(deep, std::string(2000, '(')).possible);
+  // Every bracket doubles the ways it may be closed.
+  EXPECT_THROW((void)match_grammar(deep, std::string(2000, '(')), Error);
 }
 
 // Random tokens that the constraint allows, until it ends or `most` have come.
@@ -202,7 +203,7 @@ TEST(JsonSchema, EverythingSampledIsJson) {
   int64_t completed = 0;
   for (const auto& [name, entry] : golden.items()) {
     const auto grammar = std::make_shared<const Grammar>(parse_grammar(json_schema_to_grammar(entry["schema"], name)));
-    for (uint64_t seed = 0; seed < 20; ++seed) {
+    for (uint64_t seed = 0; seed < 10; ++seed) {
       bool complete = false;
       const std::string text = sampled(grammar, trie, Random(seed), 400, complete);
       if (!complete) continue;
@@ -211,7 +212,7 @@ TEST(JsonSchema, EverythingSampledIsJson) {
       EXPECT_TRUE(match_grammar(*grammar, text).complete);
     }
   }
-  EXPECT_GT(completed, 150);
+  EXPECT_GT(completed, 75);
 }
 
 TEST(JsonSchema, WhatIsNotFollowedIsNamed) {
@@ -222,52 +223,56 @@ TEST(JsonSchema, WhatIsNotFollowedIsNamed) {
       return std::string(error.what());
     }
   };
-  EXPECT_EQ(refused(R"({"type": "object", "properties": {"a": {"type": "array", "uniqueItems": true}}})"),
+  EXPECT_EQ(refused(R"x({"type": "object", "properties": {"a": {"type": "array", "uniqueItems": true}}})x"),
             "schema: #/properties/a: the keyword 'uniqueItems' is not followed here");
   for (const char* text : {"5",
                            "false",
-                           R"({"type": "text"})",
-                           R"({"type": []})",
-                           R"({"type": [5]})",
-                           R"({"not": {}})",
-                           R"({"minLength": 3})",
-                           R"({"$ref": "#/missing"})",
-                           R"({"$ref": "http://x"})",
-                           R"({"$ref": 5})",
-                           R"({"$ref": "#", "type": "null"})",
-                           R"({"enum": 5})",
-                           R"({"enum": []})",
-                           R"({"enum": [1], "type": "string"})",
-                           R"({"anyOf": []})",
-                           R"({"oneOf": [{"type": "number"}, {"type": "integer"}]})",
-                           R"({"allOf": [{}, {}]})",
-                           R"({"type": "string", "minLength": 3, "maxLength": 2})",
-                           R"({"type": "string", "minLength": -1})",
-                           R"({"type": "string", "maxLength": 1e9})",
-                           R"({"type": "string", "format": "email"})",
-                           R"({"type": "string", "format": "date", "minLength": 1})",
-                           R"({"type": "string", "pattern": 5})",
-                           R"({"type": "string", "pattern": "(?=a)"})
-    ", R"({
-      "type" : "string",
-      "pattern" : "(a)\\1"
-    }) ",
-       R"({"type": "string", "pattern": "a|b$"})",
-        R"({"type": "string", "pattern": "[a"})", R"({"type": "string", "pattern": "(a"})",
-        R"({"type": "string", "pattern": "a)"
-})",
-        R"({"type": "string", "pattern": "\""})", R"({"type": "string", "pattern": "[ -~]"})",
-        R"({"type": "string", "pattern": "[]"})", R"({"type": "string", "pattern": "*"})",
-        R"({"type": "string", "pattern": "a{x}"})", R"({"type": "string", "pattern": "a", "maxLength": 3})",
-        R"({"type": "integer", "minimum": 2, "maximum": 1})", R"({"type": "integer", "minimum": 0.5})",
-        R"({"type": "integer", "multipleOf": 2})", R"({"type": "number", "minimum": 0})",
-        R"({"type": "array", "minItems": 2, "maxItems": 1})", R"({"type": "array", "prefixItems": 5})",
-        R"({"type": "object", "properties": []})", R"({"type": "object", "required": "a"})",
-        R"({"type": "object", "required": [5]})", R"({"type": "object", "patternProperties": {}})"
-})
+                           R"x({"type": "text"})x",
+                           R"x({"type": []})x",
+                           R"x({"type": [5]})x",
+                           R"x({"not": {}})x",
+                           R"x({"minLength": 3})x",
+                           R"x({"$ref": "#/missing"})x",
+                           R"x({"$ref": "http://x"})x",
+                           R"x({"$ref": 5})x",
+                           R"x({"$ref": "#", "type": "null"})x",
+                           R"x({"enum": 5})x",
+                           R"x({"enum": []})x",
+                           R"x({"enum": [1], "type": "string"})x",
+                           R"x({"anyOf": []})x",
+                           R"x({"oneOf": [{"type": "number"}, {"type": "integer"}]})x",
+                           R"x({"allOf": [{}, {}]})x",
+                           R"x({"type": "string", "minLength": 3, "maxLength": 2})x",
+                           R"x({"type": "string", "minLength": -1})x",
+                           R"x({"type": "string", "maxLength": 1e9})x",
+                           R"x({"type": "string", "format": "email"})x",
+                           R"x({"type": "string", "format": "date", "minLength": 1})x",
+                           R"x({"type": "string", "pattern": 5})x",
+                           R"x({"type": "string", "pattern": "(?=a)"})x",
+                           R"x({"type": "string", "pattern": "(a)\\1"})x",
+                           R"x({"type": "string", "pattern": "a|b$"})x",
+                           R"x({"type": "string", "pattern": "[a"})x",
+                           R"x({"type": "string", "pattern": "(a"})x",
+                           R"x({"type": "string", "pattern": "a)"})x",
+                           R"x({"type": "string", "pattern": "\""})x",
+                           R"x({"type": "string", "pattern": "[ -~]"})x",
+                           R"x({"type": "string", "pattern": "[]"})x",
+                           R"x({"type": "string", "pattern": "*"})x",
+                           R"x({"type": "string", "pattern": "a{x}"})x",
+                           R"x({"type": "string", "pattern": "a", "maxLength": 3})x",
+                           R"x({"type": "integer", "minimum": 2, "maximum": 1})x",
+                           R"x({"type": "integer", "minimum": 0.5})x",
+                           R"x({"type": "integer", "multipleOf": 2})x",
+                           R"x({"type": "number", "minimum": 0})x",
+                           R"x({"type": "array", "minItems": 2, "maxItems": 1})x",
+                           R"x({"type": "array", "prefixItems": 5})x",
+                           R"x({"type": "object", "properties": []})x",
+                           R"x({"type": "object", "required": "a"})x",
+                           R"x({"type": "object", "required": [5]})x",
+                           R"x({"type": "object", "patternProperties": {}})x"})
     EXPECT_THAT(refused(text), testing::StartsWith("schema: ")) << text;
-// A reference to itself alone describes nothing.
-EXPECT_THROW((void)parse_grammar(json_schema_to_grammar(ordered_json::parse(R"({"$ref": "#"})"))), Error);
+  // A reference to itself alone describes nothing.
+  EXPECT_THROW((void)parse_grammar(json_schema_to_grammar(ordered_json::parse(R"x({"$ref": "#"})x"))), Error);
 }
 
 TEST(JsonSchema, WholeNumbersKeepToTheirRange) {
