@@ -49,8 +49,7 @@ void forbid_bad_words(const Sampling& sampling, const TokenHistory& history, std
     if (word.empty()) continue;
     const bool is_end =
         word.size() == 1 && std::find(history.ends.begin(), history.ends.end(), word[0]) != history.ends.end();
-    // transformers needs a history as long as the whole word, although all but its last token would do.
-    const bool fits = word.size() == 1 || word.size() <= history.tokens.size();
+    const bool fits = word.size() - 1 <= history.tokens.size();
     if (is_end || !fits) continue;
     if (std::equal(word.begin(), word.end() - 1, history.tokens.end() - (std::ssize(word) - 1)))
       forbid(logits, word.back());

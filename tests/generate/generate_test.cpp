@@ -18,7 +18,7 @@ using testing::ElementsAre;
 
 const std::string kFolder = "tests/golden/hf_language/";
 
-// A byte-level model whose weights are large enough that its choices are far apart.
+// A small byte-level model with fresh weights.
 Model bytes_model() {
   LanguageConfig config = language_size("bytes");
   config.channels = 32;
@@ -26,8 +26,7 @@ Model bytes_model() {
   config.depth = 4;
   config.heads = 4;
   config.context = 64;
-  Model model = make_model(config, Random(1));
-  return model;
+  return make_model(config, Random(1));
 }
 
 std::vector<int32_t> bytes(const std::string& text) {
