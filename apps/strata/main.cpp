@@ -39,6 +39,7 @@ void dispatch(const Options& options, const Startup& startup) {
   if (verb == "probe") return tensors.probe(options.common, options.probe);
   if (verb == "prune") return tensors.prune(options.common, options.prune);
   if (verb == "merge") return tensors.merge(options.common, options.merge);
+  if (verb == "generate") return tensors.generate(options.common, options.generate);
   if (verb == "bench") return tensors.bench(options.common, options.bench);
   if (verb == "gelu") {
     std::cout << tensors.gelu_milliseconds(options.common) << "\n";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -135,6 +136,35 @@ struct Tokenize {
   std::string output;
 };
 
+struct Generate {
+  std::string model;
+  std::vector<std::string> prompts;
+  std::string prompt_file;
+  std::vector<std::string> ids;       // prompts as ids: "1,2,3"
+  std::vector<std::string> messages;  // of the user and the model in turn, the user's first
+  std::string system;
+  std::string chat;  // a JSON file: a list of messages, or an object with messages, tools and further variables
+  std::string chat_template;  // name of the template; empty: the default one
+  std::string route;          // empty: all blocks in order
+  std::vector<std::string> sources;
+  int64_t tokens = 0;  // 0: what the model's files say, at least kLeastTokens
+  int64_t copies = 1;
+  bool greedy = false;
+  // Absent: what generation_config.json says.
+  std::optional<double> temperature, top_p, min_p, typical_p, repetition_penalty;
+  std::optional<int64_t> top_k, no_repeat_ngram;
+  double presence_penalty = 0, frequency_penalty = 0;
+  std::vector<std::string> stop;
+  std::string json_schema;  // a file
+  std::string grammar;      // a file
+  bool json_object = false;
+  uint64_t seed = 0;
+  bool stream = false;
+  std::optional<int64_t> log_probabilities;  // alternatives shown for each token
+  bool uncached = false;
+  bool ignore_end = false;
+};
+
 struct Doctor {
   bool measure = false;
 };
@@ -165,6 +195,7 @@ struct Options {
   Inspect inspect;
   Recipes recipes;
   Tokenize tokenize;
+  Generate generate;
   Doctor doctor;
   Bench bench;
   Completion completion;
