@@ -40,11 +40,11 @@ std::string read_input(const Tokenize& options) {
 
 // Whole numbers between spaces, commas and brackets.
 std::vector<int32_t> parse_ids(std::string_view text) {
-  constexpr std::string_view kBetween = " ,\t\r\n[]";
+  constexpr std::string_view between = " ,\t\r\n[]";
   std::vector<int32_t> ids;
-  for (size_t at = text.find_first_not_of(kBetween); at != std::string_view::npos;
-       at = text.find_first_not_of(kBetween, at)) {
-    const size_t end = std::min(text.size(), text.find_first_of(kBetween, at));
+  for (size_t at = text.find_first_not_of(between); at != std::string_view::npos;
+       at = text.find_first_not_of(between, at)) {
+    const size_t end = std::min(text.size(), text.find_first_of(between, at));
     int32_t id = 0;
     const auto [stop, error] = std::from_chars(text.data() + at, text.data() + end, id);
     if (error != std::errc() || stop != text.data() + end || id < 0)

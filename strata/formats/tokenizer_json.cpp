@@ -267,11 +267,11 @@ DecoderStep read_decoder(const JsonFields& fields, const std::string& type, cons
   if (type == "Replace")
     return {.kind = Decoding::replace, .text = text_at(fields, "content"), .pattern = read_pattern(fields, where)};
   if (type == "Strip") {
-    constexpr int64_t kMost = 1'000'000;
+    constexpr int64_t most = 1'000'000;
     return {.kind = Decoding::strip,
             .text = text_at(fields, "content"),
-            .start = static_cast<size_t>(fields.integer("start", 0, 0, kMost)),
-            .stop = static_cast<size_t>(fields.integer("stop", 0, 0, kMost))};
+            .start = static_cast<size_t>(fields.integer("start", 0, 0, most)),
+            .stop = static_cast<size_t>(fields.integer("stop", 0, 0, most))};
   }
   if (type == "Metaspace") {
     const auto scheme =
@@ -342,28 +342,29 @@ AddedToken read_added(const json& part, const std::string& where) {
 }
 
 // "<s>" or {"content": "<s>", ...}
-std::optional<int32_t> read_role(const JsonFields& fields, const char* key, const Tokenizer& tokenizer) {
+std::optional<int32_t> read_role(const JsonFields& fields, const char* key, const TokenizerConfig& config) {
   const json* value = fields.find(key);
   if (!value) return std::nullopt;
   const std::string content =
       value->is_object() ? JsonFields(*value, fields.file() + ": " + key).text("content", "") : fields.text(key, "");
-  const auto id = tokenizer.id(content);
-  if (!id) fail(fields.file(), ": ", key, ": expected a token of the vocabulary, found ", in_quotes(content));
-  return id;
+  for (const AddedToken& token : config.added)
+    if (token.content == content) return token.id;
+  const auto found = config.model.vocab.find(content);
+  if (found == config.model.vocab.end())
+    fail(fields.file(), ": ", key, ": expected a token of the vocabulary, found ", in_quotes(content));
+  return found->second;
 }
 
-Tokenizer with_roles(const Tokenizer& tokenizer, std::string_view text, const std::string& file) {
+void read_roles(std::string_view text, const std::string& file, TokenizerConfig& config) {
   const json parsed = parse_json(text, file);
   const JsonFields fields(parsed, file);
-  TokenizerConfig config = tokenizer.config();
-  config.bos = read_role(fields, "bos_token", tokenizer);
-  config.eos = read_role(fields, "eos_token", tokenizer);
-  config.pad = read_role(fields, "pad_token", tokenizer);
+  config.bos = read_role(fields, "bos_token", config);
+  config.eos = read_role(fields, "eos_token", config);
+  config.pad = read_role(fields, "pad_token", config);
   // "No limit" is written as 10^30, beyond all integers.
   const json* length = fields.find("model_max_length");
   if (length && length->is_number_unsigned() && length->get<uint64_t>() <= uint64_t{1} << 40)
     config.model_max_length = length->get<int64_t>();
-  return {std::move(config), file};
 }
 
 }  // namespace
@@ -406,8 +407,8 @@ Tokenizer tokenizer_from_json(std::string_view text, std::string_view config_tex
   if (fields.find("added_tokens"))
     for (const json& token : list_at(fields, "added_tokens", static_cast<size_t>(kMostTokens)))
       config.added.push_back(read_added(token, file + ": added_tokens"));
-  Tokenizer tokenizer(std::move(config), file);
-  return config_text.empty() ? tokenizer : with_roles(tokenizer, config_text, file + ": " + kConfigFile);
+  if (!config_text.empty()) read_roles(config_text, file + ": " + kConfigFile, config);
+  return {std::move(config), file};
 }
 
 Tokenizer open_tokenizer(const std::string& folder_or_file) {

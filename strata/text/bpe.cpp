@@ -17,8 +17,8 @@ constexpr size_t kFew = 32;                         // up to here a scan for the
 constexpr std::string_view kMark = "\xE2\x96\x81";  // U+2581, where SentencePiece's words begin
 
 std::string fallback_name(int byte) {
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  return std::string("<0x") + kDigits[byte >> 4] + kDigits[byte & 15] + ">";
+  constexpr const char* digits = "0123456789ABCDEF";
+  return std::string("<0x") + digits[byte >> 4] + digits[byte & 15] + ">";
 }
 
 }  // namespace
@@ -229,22 +229,22 @@ void Bpe::merge_many(std::vector<int32_t>& out, size_t first) const {
     if (const Merge* found = pair_at(static_cast<int32_t>(i)))
       queued.push_back(queue_key(found->rank, static_cast<int32_t>(i)));
   std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> queue(std::greater<>{}, std::move(queued));
-  constexpr int32_t kGone = -1;
+  constexpr int32_t nothing = -1;
   while (!queue.empty()) {
     const auto at = static_cast<int32_t>(queue.top() & 0xFFFFFFFF);
     const auto rank = static_cast<uint32_t>(queue.top() >> 32);
     queue.pop();
-    const Merge* const found = tokens[at] == kGone ? nullptr : pair_at(at);
+    const Merge* const found = tokens[at] == nothing ? nullptr : pair_at(at);
     if (!found || found->rank != rank) continue;
     const int32_t gone = links[at].next;
     tokens[at] = found->id;
-    tokens[gone] = kGone;
+    tokens[gone] = nothing;
     links[at].next = links[gone].next;
     if (links[at].next >= 0) links[links[at].next].previous = at;
     for (const int32_t changed : {at, links[at].previous})
       if (const Merge* fresh = pair_at(changed)) queue.push(queue_key(fresh->rank, changed));
   }
-  out.erase(std::remove(out.begin() + static_cast<ptrdiff_t>(first), out.end(), kGone), out.end());
+  out.erase(std::remove(out.begin() + static_cast<ptrdiff_t>(first), out.end(), nothing), out.end());
 }
 
 }  // namespace strata

@@ -5,12 +5,11 @@
 
 namespace strata {
 
-// Zeros that the kernel hands out when a place is first written.
 WordCache::Entry* WordCache::make() {
-  constexpr size_t kBytes = (size_t{1} << kBits) * sizeof(Entry);
-  void* const memory = std::aligned_alloc(alignof(Entry), kBytes);
+  constexpr size_t bytes = (size_t{1} << kBits) * sizeof(Entry);
+  void* const memory = std::aligned_alloc(alignof(Entry), bytes);
   if (memory == nullptr) throw std::bad_alloc();
-  std::memset(memory, 0, kBytes);
+  std::memset(memory, 0, bytes);
   return static_cast<Entry*>(memory);
 }
 

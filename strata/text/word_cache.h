@@ -10,7 +10,7 @@
 namespace strata {
 
 /// Tokens of words seen before. A word has one place; the next that falls there takes it over, so the memory is fixed
-/// (2 MiB, touched as it fills). Not for several threads at once.
+/// (2 MiB). Not for several threads at once.
 class WordCache {
  public:
   static constexpr size_t kLongestWord = 32;
@@ -66,12 +66,12 @@ class WordCache {
   }
 
   static uint64_t hash(const uint64_t (&parts)[4], size_t size) {
-    constexpr uint64_t kMix = 0x9E3779B97F4A7C15;
-    uint64_t value = (parts[0] ^ size) * kMix;
-    if (size > 8) value = (std::rotl(value, 29) ^ parts[1]) * kMix;
-    if (size > 16) value = (std::rotl(value, 29) ^ parts[2]) * kMix;
-    if (size > 24) value = (std::rotl(value, 29) ^ parts[3]) * kMix;
-    return (value ^ (value >> 32)) * kMix;
+    constexpr uint64_t mix = 0x9E3779B97F4A7C15;
+    uint64_t value = (parts[0] ^ size) * mix;
+    if (size > 8) value = (std::rotl(value, 29) ^ parts[1]) * mix;
+    if (size > 16) value = (std::rotl(value, 29) ^ parts[2]) * mix;
+    if (size > 24) value = (std::rotl(value, 29) ^ parts[3]) * mix;
+    return (value ^ (value >> 32)) * mix;
   }
 
   struct Free {
