@@ -13,6 +13,7 @@
 #include "strata/base/error.h"
 #include "strata/base/version.h"
 #include "strata/blocks/patches.h"
+#include "strata/blocks/tokens.h"
 #include "strata/models/model.h"
 #include "strata/ops/mode.h"
 #include "strata/route/cost.h"
@@ -70,22 +71,35 @@ struct Result {
   std::map<std::string, Tensor, std::less<>> taps;
 };
 
-Result run_model(const Model& model, const Tensor& pixels, RouteArgument route, const std::vector<std::string>& names,
-                 const Sources& sources, bool training) {
-  if (!pixels.is_floating_point())
+// pixels [batch, channels, height, width] of a vision model, tokens [batch, time] of a language model.
+Stream stream_of(const Model& model, const Tensor& input) {
+  if (model.is_language()) {
+    if (input.dim() != 2 || c10::isFloatingType(input.scalar_type()))
+      fail_usage("model: expected tokens [batch, time] as whole numbers, got ", input.sizes(), " of type ",
+                 c10::toString(input.scalar_type()));
+    if (input.size(1) < 1) fail_usage("model: expected at least one token, got ", input.sizes());
+    return token_stream(input.to(at::kLong).flatten(), equal_rows(input.size(0), input.size(1)));
+  }
+  if (!input.is_floating_point())
     fail_usage(
         "model: expected pixels as numbers with a point, normalised by model.pixel_mean and model.pixel_std, got ",
-        c10::toString(pixels.scalar_type()));
+        c10::toString(input.scalar_type()));
+  return image_stream(input.to(model.stack().weights.entries().front().value.scalar_type()));
+}
+
+Result run_model(const Model& model, const Tensor& input, RouteArgument route, const std::vector<std::string>& names,
+                 const Sources& sources, bool training) {
+  const Stream stream = stream_of(model, input);
   const Draw draw = draw_of(std::move(route), model);
   StackSources stacks;
   for (const auto& [name, source] : sources) stacks.emplace(name, &source->stack());
   Taps taps(names);
-  const Tensor input = pixels.to(model.stack().weights.entries().front().value.scalar_type());
   const RunOptions options{.taps = names.empty() ? nullptr : &taps,
-                           .live = live_rows(draw, pixels.dim() > 0 ? pixels.size(0) : 0),
+                           .live = live_rows(draw, input.dim() > 0 ? input.size(0) : 0),
                            .sources = &stacks,
                            .training = training};
-  Result result{run(model.stack(), draw.route, image_stream(input), options).x(), {}};
+  Result result{run(model.stack(), draw.route, stream, options).x(), {}};
+  if (model.is_language()) result.logits = result.logits.unflatten(0, {input.size(0), input.size(1)});
   for (const auto& name : taps.missing())
     fail_usage("model: this route passes no tap '", name,
                "'; taps are embed, slot.N, slot.N.block.B.mixer, slot.N.block.B.ffn, norm and head");
@@ -193,27 +207,29 @@ void bind_models(py::module_& m) {
   py::class_<Model, ModelPtr>(m, "Model", "A checkpoint in memory.")
       .def(
           "run",
-          [](const Model& model, const Tensor& pixels, RouteArgument route, const std::vector<std::string>& taps,
+          [](const Model& model, const Tensor& input, RouteArgument route, const std::vector<std::string>& taps,
              const Sources& sources, bool training) {
             Result result;
             {
               const NoLock unlocked;
-              result = run_model(model, pixels, std::move(route), taps, sources, training);
+              result = run_model(model, input, std::move(route), taps, sources, training);
             }
             py::dict values;
             for (const auto& [name, value] : result.taps) values[py::str(name)] = value;
             return py::make_tuple(result.logits, values);
           },
-          py::arg("pixels"), py::arg("route") = py::none(), py::arg("taps") = std::vector<std::string>(),
+          py::arg("input"), py::arg("route") = py::none(), py::arg("taps") = std::vector<std::string>(),
           py::arg("sources") = Sources(), py::arg("training") = false,
-          "pixels [batch, channels, height, width], normalised -> logits [batch, classes] and the taps by name.")
+          "pixels [batch, channels, height, width], normalised -> logits [batch, classes], or tokens [batch, time] -> "
+          "logits [batch, time, vocab]; and the taps by name.")
       .def(
           "__call__",
-          [](const Model& model, const Tensor& pixels, RouteArgument route) {
-            return run_model(model, pixels, std::move(route), {}, {}, false).logits;
+          [](const Model& model, const Tensor& input, RouteArgument route) {
+            return run_model(model, input, std::move(route), {}, {}, false).logits;
           },
-          py::arg("pixels"), py::arg("route") = py::none(), py::call_guard<NoLock>(),
-          "pixels [batch, channels, height, width], normalised -> logits [batch, classes].")
+          py::arg("input"), py::arg("route") = py::none(), py::call_guard<NoLock>(),
+          "pixels [batch, channels, height, width], normalised -> logits [batch, classes], or tokens [batch, time] -> "
+          "logits [batch, time, vocab].")
       .def("cost", &cost_of, py::arg("route") = py::none(), py::arg("sources") = Sources(),
            "Block passes of a route that fits this model.")
       .def(
@@ -240,14 +256,16 @@ void bind_models(py::module_& m) {
       .def_property_readonly("depth", [](const Model& model) { return model.stack().depth(); })
       .def_property_readonly(
           "route", [](const Model& model) { return identity(model.stack().depth()); }, "All blocks in order.")
-      .def_property_readonly("config", [](const Model& model) { return config_dict(model.vit); })
+      .def_property_readonly(
+          "config",
+          [](const Model& model) { return model.is_language() ? config_dict(model.language) : config_dict(model.vit); })
       .def_readonly("classes", &Model::classes)
       .def_readonly("pixel_mean", &Model::pixel_mean)
       .def_readonly("pixel_std", &Model::pixel_std)
       .def("__repr__", [](const Model& model) {
         return detail::concatenate("strata.Model(", model.architecture, ", ", model.stack().depth(), " blocks of ",
-                                   model.vit.channels, " channels, ", model.stack().weights.parameters(),
-                                   " parameters)");
+                                   model.is_language() ? model.language.channels : model.vit.channels, " channels, ",
+                                   model.stack().weights.parameters(), " parameters)");
       });
   m.def(
       "open_model", [](const std::filesystem::path& folder) { return ready(open_model(folder.string())); },
@@ -262,6 +280,16 @@ void bind_models(py::module_& m) {
       },
       py::arg("size") = "fashion", py::arg("seed") = 0);
   m.def("vit_sizes", &vit_sizes, "Names of the sizes that vit() knows.");
+  m.def(
+      "language",
+      [](const std::string& size, uint64_t seed, const py::kwargs& sizes) {
+        LanguageConfig config = language_size(size);
+        update_config(config, sizes, "language");
+        const NoLock unlocked;
+        return ready(make_model(config, Random(seed)));
+      },
+      py::arg("size") = "bytes", py::arg("seed") = 0);
+  m.def("language_sizes", &language_sizes, "Names of the sizes that language() knows.");
   py::class_<Composite>(m, "composite",
                         "with strata.composite(): operators of this thread run as plain PyTorch calls, which can be "
                         "differentiated to any order.")

@@ -262,12 +262,79 @@ void describe(CLI::App& app, Options& o) {
   merge->add_flag("--force", o.merge.force, "merge models that do not descend from one start all the same");
   works(merge, o.common);
 
-  auto* inspect = add("inspect", "What is in this checkpoint or safetensors file");
-  inspect->add_option("PATH", o.inspect.path, "a checkpoint folder or a .safetensors file")
+  auto* convert = add("convert", "A language model from a Hugging Face folder to GGUF and back, or to another type");
+  convert->add_option("IN", o.convert.in, "a checkpoint folder or a .gguf file")->required()->type_name("PATH");
+  convert->add_option("OUT", o.convert.out, "the file or folder to write")->required()->type_name("PATH");
+  convert->add_option("--to", o.convert.to, "what to write; as a rule gguf where OUT ends in .gguf, else hf")
+      ->type_name("{gguf,hf}")
+      ->check(CLI::IsMember({"gguf", "hf"}).description(""));
+  convert
+      ->add_option("--dtype", o.convert.dtype,
+                   "type of the weights; q8_0 and q4_0 in GGUF only; as a rule that of the input")
+      ->type_name("{f32,f16,bf16,q8_0,q4_0}")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0", "q4_0"}).description(""));
+  reports(convert, o.common);
+
+  auto* inspect = add("inspect", "What is in this checkpoint, safetensors or GGUF file");
+  inspect->add_option("PATH", o.inspect.path, "a checkpoint folder, a .safetensors or a .gguf file")
       ->required()
       ->type_name("FILE");
   inspect->add_flag("--all", o.inspect.all, "every tensor, however many");
   reports(inspect, o.common);
+
+  auto* generate = add("generate", "Continue texts or conversations with a language model, along any route");
+  model(generate, o.generate.model);
+  generate->add_option("--prompt", o.generate.prompts, "a text to continue; several run together")->type_name("TEXT");
+  generate
+      ->add_option("--prompt-file", o.generate.prompt_file, "a file whose whole text is continued; -: standard input")
+      ->type_name("FILE");
+  generate->add_option("--ids", o.generate.ids, "a prompt as ids of tokens: --ids 1,15,27")->type_name("N,N,...");
+  generate
+      ->add_option("--message", o.generate.messages,
+                   "what the user says; several: the user and the model in turn, the user first")
+      ->type_name("TEXT");
+  generate->add_option("--system", o.generate.system, "with --message: the system message")->type_name("TEXT");
+  generate
+      ->add_option("--chat", o.generate.chat,
+                   "a conversation as JSON: a list of messages, or an object with messages, tools and other variables")
+      ->type_name("FILE");
+  generate->add_option("--template", o.generate.chat_template, "which of the model's chat templates")
+      ->type_name("NAME");
+  generate->add_option("--route", o.generate.route, "which blocks run; as a rule all in order")->type_name("ROUTE");
+  sources(generate, o.generate.sources);
+  count(generate, "--tokens", o.generate.tokens, "new tokens at most; 0: what the model's files say, or 128");
+  count(generate, "--copies", o.generate.copies, "outputs for each prompt", 1);
+  generate->add_flag("--greedy", o.generate.greedy, "always the most probable token");
+  const auto number = [&](const char* name, std::optional<double>& value, const char* what) {
+    generate->add_option(name, value, what)->type_name("X");
+  };
+  number("--temperature", o.generate.temperature, "sample, with logits divided by this; 0: --greedy");
+  generate->add_option("--top-k", o.generate.top_k, "sample from the K most probable; 0: all")->type_name("K");
+  number("--top-p", o.generate.top_p, "sample from the most probable that together reach this probability");
+  number("--min-p", o.generate.min_p, "sample from those with at least this share of the highest probability");
+  number("--typical-p", o.generate.typical_p, "sample from the most typical that together reach this probability");
+  number("--repetition-penalty", o.generate.repetition_penalty, "above 1: less of what prompt and output hold");
+  generate->add_option("--presence-penalty", o.generate.presence_penalty, "taken off logits of tokens in the output")
+      ->type_name("X");
+  generate->add_option("--frequency-penalty", o.generate.frequency_penalty, "the same for each time they occur there")
+      ->type_name("X");
+  generate->add_option("--no-repeat-ngram", o.generate.no_repeat_ngram, "no run of N tokens comes twice")
+      ->type_name("N");
+  generate->add_option("--stop", o.generate.stop, "a text that ends the output")->type_name("TEXT");
+  generate->add_option("--json-schema", o.generate.json_schema, "a file: output is JSON that the schema accepts")
+      ->type_name("FILE");
+  generate->add_flag("--json-object", o.generate.json_object, "output is some JSON object");
+  generate->add_option("--grammar", o.generate.grammar, "a file: output is what the grammar (GBNF) derives")
+      ->type_name("FILE");
+  seed(generate, o.generate.seed, "seed of sampling");
+  generate->add_flag("--stream", o.generate.stream, "print text as it comes; with --json one line for each token");
+  generate
+      ->add_option("--logprobs", o.generate.log_probabilities,
+                   "log-probabilities of the tokens, and of so many alternatives to each")
+      ->type_name("N");
+  generate->add_flag("--uncached", o.generate.uncached, "run all rows again for every token");
+  generate->add_flag("--ignore-end", o.generate.ignore_end, "go on after tokens that end the output");
+  works(generate, o.common);
 
   auto* tokenize = add("tokenize", "Text into the ids of a tokenizer and back; train a tokenizer");
   tokenize
@@ -283,6 +350,7 @@ void describe(CLI::App& app, Options& o) {
                      "each line of the input is a JSON text (or list of ids), each line of the output the answer");
   tokenize->add_flag("--plain", o.tokenize.plain, "special tokens written in the text are text");
   tokenize->add_flag("--bare", o.tokenize.bare, "without the tokens that the tokenizer puts around a text");
+  count(tokenize, "--measure", o.tokenize.measure, "encode so many times and report the median time");
   tokenize->add_option("--train", o.tokenize.train, "train byte-level BPE on these files and write --output")
       ->type_name("FILE");
   count(tokenize, "--vocab-size", o.tokenize.vocab_size, "with --train: tokens at most", 256);
@@ -308,11 +376,13 @@ void describe(CLI::App& app, Options& o) {
   works(doctor, o.common);
 
   auto* bench = add("bench", "Measure against the baselines the README quotes");
-  bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all")
-      ->type_name("{train,vit,gpt2,trie,gelu}")
-      ->check(CLI::IsMember({"train", "vit", "gpt2", "trie", "gelu"}).description(""));
+  bench->add_option("WHAT", o.bench.what, "which measurements; as a rule all but tokenize")
+      ->type_name("{train,vit,gpt2,trie,gelu,bandwidth,tokenize}")
+      ->check(CLI::IsMember({"train", "vit", "gpt2", "trie", "gelu", "bandwidth", "tokenize"}).description(""));
   count(bench, "--repeats", o.bench.repeats, "interleaved runs of each", 1);
   bench->add_option("--model", o.bench.model, "model to score in trie; as a rule a fresh one")->type_name("FOLDER");
+  bench->add_option("--text", o.bench.text, "text to measure tokenize on; as a rule the King James Bible")
+      ->type_name("FILE");
   data(bench, o.bench.data);
   works(bench, o.common);
 

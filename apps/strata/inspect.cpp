@@ -9,6 +9,7 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/progress.h"
+#include "strata/formats/gguf.h"
 #include "strata/formats/safetensors.h"
 
 namespace strata::cli {
@@ -66,8 +67,73 @@ Json describe_file(const std::string& path, bool all) {
   return json;
 }
 
+constexpr size_t kElementsShown = 6;  // of a list in the metadata
+
+Json as_json(const GgufValue& value, bool all) {
+  return std::visit(
+      [all](const auto& held) -> Json {
+        using Held = std::decay_t<decltype(held)>;
+        if constexpr (std::is_same_v<Held, GgufArray>) {
+          return std::visit(
+              [all](const auto& list) -> Json {
+                Json json = Json::array();
+                if constexpr (!std::is_same_v<std::decay_t<decltype(list)>, std::monostate>) {
+                  for (const auto& element : list) {
+                    if (!all && json.size() == kElementsShown) {
+                      json.push_back("... " + std::to_string(list.size()) + " in all");
+                      break;
+                    }
+                    json.push_back(element);
+                  }
+                }
+                return json;
+              },
+              held);
+        } else {
+          return held;
+        }
+      },
+      value);
+}
+
+// Header, metadata and tensors of a GGUF file; nothing of its data is read.
+Json describe_gguf(const std::string& path, bool all_tensors, bool all_elements) {
+  const Gguf file(path);
+  Json json;
+  json["file"] = path;
+  json["format"] = "GGUF " + std::to_string(file.version());
+  int64_t numbers = 0;
+  uint64_t bytes = 0;
+  Json tensors = Json::array();
+  std::map<std::string, int64_t> types;
+  for (const GgufTensor& tensor : file.tensors()) {
+    const std::string type(block_type_info(tensor.type).name);
+    numbers += tensor.count();
+    bytes += tensor.bytes.size();
+    ++types[type];
+    if (all_tensors || tensors.size() < kTensorsShown)
+      tensors.push_back(
+          {{"name", tensor.name}, {"type", type}, {"shape", tensor.shape}, {"bytes", tensor.bytes.size()}});
+  }
+  json["tensors"] = file.tensors().size();
+  json["numbers"] = numbers;
+  json["bytes"] = bytes;
+  json["types"] = types;
+  for (const auto& [key, value] : file.metadata()) json["metadata"][key] = as_json(value, all_elements);
+  json["table"] = std::move(tensors);
+  return json;
+}
+
+bool is_gguf(const std::string& path) {
+  return path.ends_with(".gguf");
+}
+
 std::string one_line(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  if (!value.is_string()) return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = value.get<std::string>();
+  for (char& letter : text)
+    if (static_cast<unsigned char>(letter) < ' ' || letter == 0x7f) letter = ' ';
+  return text;
 }
 
 void print_values(const std::string& title, const Json& values) {
@@ -120,7 +186,9 @@ void inspect(const Common& common, const Inspect& options) {
   const auto status = fs::status(options.path, problem);
   if (!fs::exists(status)) fail(options.path, ": there is no such file or folder");
   if (!fs::is_directory(status)) {
-    const Json file = describe_file(options.path, options.all || common.json);
+    const bool all = options.all || common.json;
+    const Json file =
+        is_gguf(options.path) ? describe_gguf(options.path, all, common.json) : describe_file(options.path, all);
     if (common.json)
       std::cout << file.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
     else

@@ -24,11 +24,14 @@ void print_for_shell(const Options& options) {
 
 void dispatch(const Options& options, const Startup& startup) {
   const std::string& verb = options.verb;
+  if (verb == "convert") return convert(options.common, options.convert);
   if (verb == "inspect") return inspect(options.common, options.inspect);
   if (verb == "tokenize") return tokenize(options.common, options.tokenize);
   if (verb == "recipes") return recipes(options.common, options.recipes);
   if (verb == "doctor") return doctor(options.common, options.doctor, startup);
   if (verb == "completion" || verb == "manual") return print_for_shell(options);
+  if (verb == "bench" && options.bench.what == std::vector<std::string>{"tokenize"})
+    return bench_tokenize(options.common, options.bench);
   const TensorVerbs& tensors = tensor_verbs();
   if (verb == "train") return tensors.train(options.common, options.train);
   if (verb == "eval") return tensors.eval(options.common, options.eval);
@@ -36,6 +39,7 @@ void dispatch(const Options& options, const Startup& startup) {
   if (verb == "probe") return tensors.probe(options.common, options.probe);
   if (verb == "prune") return tensors.prune(options.common, options.prune);
   if (verb == "merge") return tensors.merge(options.common, options.merge);
+  if (verb == "generate") return tensors.generate(options.common, options.generate);
   if (verb == "bench") return tensors.bench(options.common, options.bench);
   if (verb == "gelu") {
     std::cout << tensors.gelu_milliseconds(options.common) << "\n";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,6 +102,12 @@ struct Merge {
   bool force = false;
 };
 
+struct Convert {
+  std::string in, out;
+  std::string to;     // gguf, hf; empty: by the name of the output
+  std::string dtype;  // empty: as stored
+};
+
 struct Inspect {
   std::string path;
   bool all = false;  // every tensor, however many
@@ -118,14 +125,44 @@ struct Tokenize {
   bool decode = false;
   bool count = false;
   bool json_lines = false;
-  bool plain = false;  // special tokens written in the text are text
-  bool bare = false;   // without what the post-processor adds
+  bool plain = false;   // special tokens written in the text are text
+  bool bare = false;    // without what the post-processor adds
+  int64_t measure = 0;  // encode so many times and report the time
   std::vector<std::string> train;
   int64_t vocab_size = 8192;
   int64_t min_count = 2;
   std::string words = "gpt2";
   std::vector<std::string> special = {"<|endoftext|>"};
   std::string output;
+};
+
+struct Generate {
+  std::string model;
+  std::vector<std::string> prompts;
+  std::string prompt_file;
+  std::vector<std::string> ids;       // prompts as ids: "1,2,3"
+  std::vector<std::string> messages;  // of the user and the model in turn, the user's first
+  std::string system;
+  std::string chat;  // a JSON file: a list of messages, or an object with messages, tools and further variables
+  std::string chat_template;  // name of the template; empty: the default one
+  std::string route;          // empty: all blocks in order
+  std::vector<std::string> sources;
+  int64_t tokens = 0;  // 0: what the model's files say, at least kLeastTokens
+  int64_t copies = 1;
+  bool greedy = false;
+  // Absent: what generation_config.json says.
+  std::optional<double> temperature, top_p, min_p, typical_p, repetition_penalty;
+  std::optional<int64_t> top_k, no_repeat_ngram;
+  double presence_penalty = 0, frequency_penalty = 0;
+  std::vector<std::string> stop;
+  std::string json_schema;  // a file
+  std::string grammar;      // a file
+  bool json_object = false;
+  uint64_t seed = 0;
+  bool stream = false;
+  std::optional<int64_t> log_probabilities;  // alternatives shown for each token
+  bool uncached = false;
+  bool ignore_end = false;
 };
 
 struct Doctor {
@@ -136,6 +173,7 @@ struct Bench {
   std::vector<std::string> what;  // empty: all
   int64_t repeats = 5;
   std::string model;  // for the trie: a trained model instead of a fresh one
+  std::string text;   // for tokenize: a file; empty: the King James text
   std::string data = "fashion-mnist";
 };
 
@@ -153,9 +191,11 @@ struct Options {
   Probe probe;
   Prune prune;
   Merge merge;
+  Convert convert;
   Inspect inspect;
   Recipes recipes;
   Tokenize tokenize;
+  Generate generate;
   Doctor doctor;
   Bench bench;
   Completion completion;

@@ -28,6 +28,7 @@ struct TensorVerbs {
   void (*probe)(const Common&, const Probe&);
   void (*prune)(const Common&, const Prune&);
   void (*merge)(const Common&, const Merge&);
+  void (*generate)(const Common&, const Generate&);
   void (*bench)(const Common&, const Bench&);
   TorchFacts (*torch_facts)(const Common&);
   double (*gelu_milliseconds)(const Common&);

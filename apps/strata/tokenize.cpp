@@ -1,6 +1,6 @@
+#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -42,7 +42,8 @@ std::string read_input(const Tokenize& options) {
 std::vector<int32_t> parse_ids(std::string_view text) {
   constexpr std::string_view kBetween = " ,\t\r\n[]";
   std::vector<int32_t> ids;
-  for (size_t at = text.find_first_not_of(kBetween); at != std::string_view::npos; at = text.find_first_not_of(kBetween, at)) {
+  for (size_t at = text.find_first_not_of(kBetween); at != std::string_view::npos;
+       at = text.find_first_not_of(kBetween, at)) {
     const size_t end = std::min(text.size(), text.find_first_of(kBetween, at));
     int32_t id = 0;
     const auto [stop, error] = std::from_chars(text.data() + at, text.data() + end, id);
@@ -60,7 +61,8 @@ Json tokens_of(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
   return tokens;
 }
 
-void print_encoded(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, const Common& common, const Tokenize& options) {
+void print_encoded(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, const Common& common,
+                   const Tokenize& options) {
   if (common.json) {
     Json json{{"count", ids.size()}};
     if (!options.count) {
@@ -79,7 +81,8 @@ void print_encoded(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, 
   std::cout << line << "\n";
 }
 
-void print_decoded(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, const Common& common, const Tokenize& options) {
+void print_decoded(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, const Common& common,
+                   const Tokenize& options) {
   const std::string text = tokenizer.decode(ids, !options.plain);
   if (common.json)
     std::cout << printed(Json{{"text", text}, {"count", ids.size()}}, 2) << "\n";
@@ -89,7 +92,8 @@ void print_decoded(const Tokenizer& tokenizer, const std::vector<int32_t>& ids, 
     std::cout << text;  // not a byte more than the tokens say
 }
 
-void answer_lines(const Tokenizer& tokenizer, std::string_view input, const EncodeOptions& encoding, const Tokenize& options) {
+void answer_lines(const Tokenizer& tokenizer, std::string_view input, const EncodeOptions& encoding,
+                  const Tokenize& options) {
   int64_t number = 0;
   for (size_t at = 0; at < input.size();) {
     const size_t end = std::min(input.size(), input.find('\n', at));
@@ -107,6 +111,25 @@ void answer_lines(const Tokenizer& tokenizer, std::string_view input, const Enco
     const std::vector<int32_t> ids = tokenizer.encode(value.get_ref<const std::string&>(), encoding);
     std::cout << (options.count ? std::to_string(ids.size()) : printed(ids)) << "\n";
   }
+}
+
+void measure(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& encoding, const Common& common,
+             int64_t repeats) {
+  std::vector<double> seconds;
+  size_t tokens = 0;
+  for (int64_t i = 0; i < repeats; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    tokens = tokenizer.encode(text, encoding).size();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::nth_element(seconds.begin(), seconds.begin() + std::ssize(seconds) / 2, seconds.end());
+  const double median = seconds[seconds.size() / 2];
+  const double rate = static_cast<double>(text.size()) / 1e6 / median;
+  if (common.json)
+    std::cout << printed(Json{{"seconds", median}, {"mb_per_s", rate}, {"bytes", text.size()}, {"tokens", tokens}}, 2)
+              << "\n";
+  else
+    std::cout << text.size() << " bytes, " << tokens << " tokens, " << rate << " MB/s\n";
 }
 
 void train(const Common& common, const Tokenize& options) {
@@ -127,10 +150,15 @@ void train(const Common& common, const Tokenize& options) {
   save_tokenizer(tokenizer, options.output);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (common.json)
-    std::cout << printed(Json{{"output", options.output}, {"vocab_size", tokenizer.vocab_size()}, {"bytes", bytes}, {"seconds", seconds}}, 2) << "\n";
+    std::cout << printed(Json{{"output", options.output},
+                              {"vocab_size", tokenizer.vocab_size()},
+                              {"bytes", bytes},
+                              {"seconds", seconds}},
+                         2)
+              << "\n";
   else
-    std::cout << options.output << "/tokenizer.json: " << tokenizer.vocab_size() << " tokens, trained on " << bytes << " bytes in "
-              << seconds << " s\n";
+    std::cout << options.output << "/tokenizer.json: " << tokenizer.vocab_size() << " tokens, trained on " << bytes
+              << " bytes in " << seconds << " s\n";
 }
 
 }  // namespace
@@ -140,6 +168,7 @@ void tokenize(const Common& common, const Tokenize& options) {
   const Tokenizer tokenizer = open(options.tokenizer);
   const EncodeOptions encoding{.special_in_text = !options.plain, .add_special = !options.bare};
   const std::string input = read_input(options);
+  if (options.measure > 0) return measure(tokenizer, input, encoding, common, options.measure);
   if (options.json_lines) return answer_lines(tokenizer, input, encoding, options);
   if (options.decode) return print_decoded(tokenizer, parse_ids(input), common, options);
   print_encoded(tokenizer, tokenizer.encode(input, encoding), common, options);

@@ -16,8 +16,11 @@ struct Startup {
 };
 
 void doctor(const Common& common, const Doctor& options, const Startup& startup);
+void convert(const Common& common, const Convert& options);
 void inspect(const Common& common, const Inspect& options);
 void tokenize(const Common& common, const Tokenize& options);
+/// `strata bench tokenize`: ours against the `tokenizers` library of python3 (or of STRATA_PYTHON).
+void bench_tokenize(const Common& common, const Bench& options);
 void recipes(const Common& common, const Recipes& options);
 
 /// The completion script of bash, zsh or fish for a tree of verbs.

@@ -55,17 +55,18 @@ class Sampler:
 class Model:
     """A checkpoint in memory."""
 
-    def __call__(self, pixels: Tensor, route: Draw | Route | str | Sequence[int] | None = None) -> Tensor:
-        """pixels [batch, channels, height, width], normalised -> logits [batch, classes]."""
+    def __call__(self, input: Tensor, route: Draw | Route | str | Sequence[int] | None = None) -> Tensor:
+        """pixels [batch, channels, height, width], normalised -> logits [batch, classes], or
+        tokens [batch, time] -> logits [batch, time, vocab]."""
     def run(
         self,
-        pixels: Tensor,
+        input: Tensor,
         route: Draw | Route | str | Sequence[int] | None = None,
         taps: Sequence[str] = (),
         sources: Mapping[str, Model] = {},
         training: bool = False,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """pixels [batch, channels, height, width], normalised -> logits [batch, classes] and the taps by name."""
+        """The same, and the taps by name."""
     def cost(self, route: Draw | Route | str | Sequence[int] | None = None, sources: Mapping[str, Model] = {}) -> float:
         """Block passes of a route that fits this model."""
     def save(self, folder: str | PathLike[str]) -> None:
@@ -96,10 +97,17 @@ class composite:
     def __exit__(self, *error: object) -> None: ...
 
 def open_model(folder: str | PathLike[str]) -> Model:
-    """Opens a folder saved here, or a ViTForImageClassification saved by transformers."""
+    """Opens a folder saved here or by transformers (a ViTForImageClassification, llama, mistral, qwen2, qwen3, gpt2,
+    gpt_neox, opt), or a model of that name in the local Hugging Face cache."""
 
 def vit(size: str = "fashion", seed: int = 0, **sizes: Any) -> Model:
     """A vision transformer with fresh weights; sizes replace those of the named size (depth=4, classes=3, ...)."""
 
 def vit_sizes() -> list[str]:
     """Names of the sizes that vit() knows."""
+
+def language(size: str = "bytes", seed: int = 0, **sizes: Any) -> Model:
+    """A language model with fresh weights; sizes replace those of the named size (depth=4, vocab=1000, ...)."""
+
+def language_sizes() -> list[str]:
+    """Names of the sizes that language() knows."""

@@ -143,12 +143,15 @@ std::string set_aside_name(const std::string& final) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
+MappedFile::MappedFile(const std::string& path, MapMode mode) : path_(path) {
   uint64_t size = 0;
   const Descriptor file = open_regular(path, size);
   size_ = size;
   if (size == 0) return;
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
+  // Without MAP_NORESERVE a private copy would count as memory in use before anything is written to it.
+  const bool writable = mode == MapMode::private_copy;
+  void* data = ::mmap(nullptr, size, PROT_READ | (writable ? PROT_WRITE : 0),
+                      MAP_PRIVATE | (writable ? MAP_NORESERVE : 0), file.number(), 0);
   if (data == MAP_FAILED) fail(path, ": cannot map ", size, " bytes into memory: ", reason(errno));
   data_ = static_cast<const std::byte*>(data);
 }

@@ -8,12 +8,16 @@
 
 namespace strata {
 
-/// A file mapped into memory for reading. Replacing the file by a rename (write_file_atomic) leaves existing maps
+/// Who may write to the memory of a MappedFile: nobody, or this process, whose changes never reach the file and cost a
+/// page each.
+enum class MapMode { read_only, private_copy };
+
+/// A file mapped into memory: a page is read when it is first touched. Replacing the file by a rename (write_file_atomic) leaves existing maps
 /// valid, with the old content. Throws Error when the file is missing, unreadable or not a regular file.
 class MappedFile {
  public:
   MappedFile() = default;
-  explicit MappedFile(const std::string& path);
+  explicit MappedFile(const std::string& path, MapMode mode = MapMode::read_only);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   MappedFile(const MappedFile&) = delete;

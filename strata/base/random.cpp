@@ -17,6 +17,12 @@ std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint3
   return counter;
 }
 
+Random Random::fork(std::string_view purpose) const {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return fork(hash);
+}
+
 Random Random::fork(uint64_t purpose) const {
   // A counter no stream reaches by drawing (its last word is all ones) keeps derived keys apart from drawn numbers.
   const auto out = philox({static_cast<uint32_t>(purpose), static_cast<uint32_t>(purpose >> 32), 0x464F524B, ~0U},

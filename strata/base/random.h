@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 namespace strata {
 
@@ -18,6 +19,8 @@ class Random {
 
   /// An independent stream derived from this one's name; does not advance this one and does not depend on its position.
   Random fork(uint64_t purpose) const;
+  /// The same below a name (FNV-1a of it): what is drawn for a thing depends on its name, not on its neighbours.
+  Random fork(std::string_view purpose) const;
 
   uint32_t next32();
   uint64_t next64();

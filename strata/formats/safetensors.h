@@ -25,6 +25,7 @@ using Metadata = std::map<std::string, std::string>;
 
 struct SafetensorsOptions {
   bool skip_unknown_dtypes = false;  // leave such tensors out and list them in skipped(), instead of refusing the file
+  MapMode map = MapMode::read_only;  // private_copy where tensors will be written to
 };
 
 /// A safetensors file, checked in full before the first byte of a tensor is shown: header of at most 100 MB, no name or

@@ -101,14 +101,14 @@ std::string shard_name(size_t index, size_t count) {
   return name;
 }
 
-CheckpointTensors open_shards(const std::string& folder, const std::string& index) {
+CheckpointTensors open_shards(const std::string& folder, const std::string& index, const SafetensorsOptions& options) {
   const ShardMap shards = parse_safetensors_index(read_text(index, kMaxIndexBytes), index);
   if (shards.empty()) fail(index, ": expected a weight_map with at least one tensor");
   std::set<std::string> names;
   for (const auto& [tensor, shard] : shards) names.insert(shard);
   std::vector<Safetensors> files;
   files.reserve(names.size());
-  for (const std::string& name : names) files.emplace_back(beside(folder, name));
+  for (const std::string& name : names) files.emplace_back(beside(folder, name), options);
   return {std::move(files), shards, folder};
 }
 
@@ -157,18 +157,19 @@ const TensorView& CheckpointTensors::at(std::string_view name) const {
        join_names(names, 8));
 }
 
-CheckpointTensors open_checkpoint_tensors(const std::string& folder) {
+CheckpointTensors open_checkpoint_tensors(const std::string& folder, const SafetensorsOptions& options) {
   std::error_code error;
   const auto one_file = [&](const std::string& path) {
     std::vector<Safetensors> files;
-    files.emplace_back(path);
+    files.emplace_back(path, options);
     return CheckpointTensors(std::move(files), {}, path);
   };
   if (fs::exists(folder, error) && !fs::is_directory(folder, error)) return one_file(folder);
   if (!fs::is_directory(folder, error))
     fail(folder, ": expected a checkpoint folder or a .safetensors file, found nothing of that name");
   if (const std::string path = folder + "/" + kSingleFile; fs::exists(path, error)) return one_file(path);
-  if (const std::string path = folder + "/" + kIndexFile; fs::exists(path, error)) return open_shards(folder, path);
+  if (const std::string path = folder + "/" + kIndexFile; fs::exists(path, error))
+    return open_shards(folder, path, options);
   for (const char* pickled : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
     if (fs::exists(folder + "/" + pickled, error))
       fail(folder, ": expected ", kSingleFile, ", found only ", pickled,

@@ -41,7 +41,7 @@ class CheckpointTensors {
 /// Opens the tensors of a checkpoint folder: model.safetensors, else the shards of model.safetensors.index.json. A path
 /// to one .safetensors file works too. Pickled weights (pytorch_model.bin) are refused: reading them may run any code.
 /// Throws Error.
-CheckpointTensors open_checkpoint_tensors(const std::string& folder);
+CheckpointTensors open_checkpoint_tensors(const std::string& folder, const SafetensorsOptions& options = {});
 
 /// Writes model.safetensors when it holds at most max_shard_bytes of data, else shards filled in the order given and an
 /// index.

@@ -101,7 +101,8 @@ int32_t id_of(const json& value, const std::string& where) {
 // {"String": "x"} or {"Regex": "x"}.
 Pattern read_pattern(const JsonFields& fields, const std::string& where) {
   const json& value = value_at(fields, "pattern", "{\"String\": ...} or {\"Regex\": ...}");
-  const bool literal = value.is_object() && value.size() == 1 && value.contains("String") && value["String"].is_string();
+  const bool literal =
+      value.is_object() && value.size() == 1 && value.contains("String") && value["String"].is_string();
   const bool regex = value.is_object() && value.size() == 1 && value.contains("Regex") && value["Regex"].is_string();
   if (!literal && !regex) fields.refuse("pattern", "{\"String\": ...} or {\"Regex\": ...}");
   return {value.front().get<std::string>(), regex, where + ": pattern"};
@@ -126,7 +127,8 @@ void each_step(const json& part, const std::string& where, const char* list_key,
 
 // ---- normalizer ----
 
-NormaliserStep read_normaliser(const JsonFields& fields, const json& part, const std::string& type, const std::string& where) {
+NormaliserStep read_normaliser(const JsonFields& fields, const json& part, const std::string& type,
+                               const std::string& where) {
   for (const auto& plain : kPlainNormalisers)
     if (type == plain.name) {
       only_keys(part, where, {});
@@ -134,7 +136,9 @@ NormaliserStep read_normaliser(const JsonFields& fields, const json& part, const
     }
   if (type == "Strip") {
     only_keys(part, where, {"strip_left", "strip_right"});
-    return {.kind = Normalising::strip, .left = fields.boolean("strip_left", true), .right = fields.boolean("strip_right", true)};
+    return {.kind = Normalising::strip,
+            .left = fields.boolean("strip_left", true),
+            .right = fields.boolean("strip_right", true)};
   }
   if (type == "Prepend") {
     only_keys(part, where, {"prepend"});
@@ -151,10 +155,12 @@ NormaliserStep read_normaliser(const JsonFields& fields, const json& part, const
 
 PreTokeniserStep read_metaspace(const JsonFields& fields, const json& part, const std::string& where) {
   only_keys(part, where, {"replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"});
-  PreTokeniserStep step{.kind = Cutting::metaspace, .use_regex = fields.boolean("split", true), .text = text_at(fields, "replacement")};
+  PreTokeniserStep step{
+      .kind = Cutting::metaspace, .use_regex = fields.boolean("split", true), .text = text_at(fields, "replacement")};
   if (utf8_length(step.text) != 1) fields.refuse("replacement", "one character");
   step.pattern = Pattern(step.text, false, where);
-  step.prepend = choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
+  step.prepend =
+      choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
   return step;
 }
 
@@ -164,8 +170,8 @@ PreTokeniserStep read_split(const JsonFields& fields, const json& part, const st
   step.behaviour = choose(kBehaviours, fields, "behavior", "");
   step.invert = fields.boolean("invert", false);
   const auto words = step.pattern.regex() ? known_word_pattern(step.pattern.text()) : std::nullopt;
-  const bool every_part = step.behaviour == SplitBehaviour::isolated ||
-                          (step.behaviour == SplitBehaviour::removed && step.invert);
+  const bool every_part =
+      step.behaviour == SplitBehaviour::isolated || (step.behaviour == SplitBehaviour::removed && step.invert);
   if (words && every_part) {  // these expressions match all of a text
     step.kind = Cutting::words;
     step.words = *words;
@@ -225,8 +231,10 @@ void read_template(const JsonFields& fields, const std::string& where, Tokenizer
     }
     if (!one || !item.contains("SpecialToken")) fields.refuse("single", "a list of Sequence and SpecialToken");
     const std::string name = text_at(JsonFields(item["SpecialToken"], where + ": single: SpecialToken"), "id");
-    const JsonFields token(value_at(special, name.c_str(), "the special token that single names"), where + ": special_tokens");
-    for (const json& id : list_at(token, "ids", 1000)) (texts == 0 ? before : after).push_back(id_of(id, where + ": ids"));
+    const JsonFields token(value_at(special, name.c_str(), "the special token that single names"),
+                           where + ": special_tokens");
+    for (const json& id : list_at(token, "ids", 1000))
+      (texts == 0 ? before : after).push_back(id_of(id, where + ": ids"));
   }
   if (texts != 1) fail(where, ": expected single to hold the text once, found it ", texts, " times");
   config.before.insert(config.before.begin(), before.begin(), before.end());
@@ -240,7 +248,8 @@ int32_t read_pair(const JsonFields& fields, const char* key, const std::string& 
   return id_of(pair[1], where + ": " + key);
 }
 
-void read_post_processor(const JsonFields& fields, const std::string& type, const std::string& where, TokenizerConfig& config) {
+void read_post_processor(const JsonFields& fields, const std::string& type, const std::string& where,
+                         TokenizerConfig& config) {
   if (type == "TemplateProcessing") return read_template(fields, where, config);
   if (type == "ByteLevel") return;  // changes offsets only
   if (type != "BertProcessing" && type != "RobertaProcessing") refuse_part(where, type);
@@ -265,8 +274,11 @@ DecoderStep read_decoder(const JsonFields& fields, const std::string& type, cons
             .stop = static_cast<size_t>(fields.integer("stop", 0, 0, kMost))};
   }
   if (type == "Metaspace") {
-    const auto scheme = choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
-    return {.kind = Decoding::metaspace, .text = text_at(fields, "replacement"), .prefixed = scheme != PreTokeniserStep::Prepend::never};
+    const auto scheme =
+        choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
+    return {.kind = Decoding::metaspace,
+            .text = text_at(fields, "replacement"),
+            .prefixed = scheme != PreTokeniserStep::Prepend::never};
   }
   fail(where, ": ", in_quotes(type), " is not supported, and without it decoded text would be another");
 }
@@ -289,9 +301,11 @@ std::pair<std::string, std::string> read_merge(const json& value, const std::str
 BpeConfig read_model(const json& part, const std::string& where) {
   const JsonFields fields(part, where);
   const std::string type = fields.text("type", "BPE");
-  if (type != "BPE") fail(where, ": expected a model of type 'BPE', found ", in_quotes(type), ", which is not supported");
-  only_keys(part, where, {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
-                          "byte_fallback", "ignore_merges", "vocab", "merges"});
+  if (type != "BPE")
+    fail(where, ": expected a model of type 'BPE', found ", in_quotes(type), ", which is not supported");
+  only_keys(part, where,
+            {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback",
+             "ignore_merges", "vocab", "merges"});
   if (fields.number("dropout", 0) != 0)
     fail(where, ": dropout: expected none, as ids would be drawn at random, found ", shown(*fields.find("dropout")));
   BpeConfig model;
@@ -304,7 +318,8 @@ BpeConfig read_model(const json& part, const std::string& where) {
   const json& vocab = value_at(fields, "vocab", "an object of tokens and their ids");
   if (!vocab.is_object()) fields.refuse("vocab", "an object of tokens and their ids");
   model.vocab.reserve(vocab.size());
-  for (const auto& [token, id] : vocab.items()) model.vocab.emplace(token, id_of(id, where + ": vocab: " + in_quotes(token)));
+  for (const auto& [token, id] : vocab.items())
+    model.vocab.emplace(token, id_of(id, where + ": vocab: " + in_quotes(token)));
   const json& merges = list_at(fields, "merges", static_cast<size_t>(kMostTokens));
   model.merges.reserve(merges.size());
   for (const json& merge : merges)
@@ -330,7 +345,8 @@ AddedToken read_added(const json& part, const std::string& where) {
 std::optional<int32_t> read_role(const JsonFields& fields, const char* key, const Tokenizer& tokenizer) {
   const json* value = fields.find(key);
   if (!value) return std::nullopt;
-  const std::string content = value->is_object() ? JsonFields(*value, fields.file() + ": " + key).text("content", "") : fields.text(key, "");
+  const std::string content =
+      value->is_object() ? JsonFields(*value, fields.file() + ": " + key).text("content", "") : fields.text(key, "");
   const auto id = tokenizer.id(content);
   if (!id) fail(fields.file(), ": ", key, ": expected a token of the vocabulary, found ", in_quotes(content));
   return id;
@@ -355,20 +371,24 @@ Tokenizer with_roles(const Tokenizer& tokenizer, std::string_view text, const st
 Tokenizer tokenizer_from_json(std::string_view text, std::string_view config_text, const std::string& file) {
   const json parsed = parse_json(text, file);
   const JsonFields fields(parsed, file);
-  only_keys(parsed, file, {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder", "model"});
+  only_keys(parsed, file,
+            {"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
+             "decoder", "model"});
   TokenizerConfig config;
   size_t count = 0;
   if (const json* part = fields.find("normalizer")) {
     const std::string where = file + ": normalizer";
-    each_step(*part, where, "normalizers", count, [&](const JsonFields& step, const json& object, const std::string& type) {
-      config.normaliser.push_back(read_normaliser(step, object, type, where));
-    });
+    each_step(*part, where, "normalizers", count,
+              [&](const JsonFields& step, const json& object, const std::string& type) {
+                config.normaliser.push_back(read_normaliser(step, object, type, where));
+              });
   }
   if (const json* part = fields.find("pre_tokenizer")) {
     const std::string where = file + ": pre_tokenizer";
-    each_step(*part, where, "pretokenizers", count, [&](const JsonFields& step, const json& object, const std::string& type) {
-      read_pre_tokeniser(step, object, type, where, config.pre_tokeniser);
-    });
+    each_step(*part, where, "pretokenizers", count,
+              [&](const JsonFields& step, const json& object, const std::string& type) {
+                read_pre_tokeniser(step, object, type, where, config.pre_tokeniser);
+              });
   }
   if (const json* part = fields.find("post_processor")) {
     const std::string where = file + ": post_processor";
@@ -397,7 +417,8 @@ Tokenizer open_tokenizer(const std::string& folder_or_file) {
   if (!fs::exists(file, error)) {
     const bool sentencepiece = folder && fs::exists(fs::path(folder_or_file) / "tokenizer.model", error);
     fail(folder_or_file, ": expected a tokenizer.json or a folder with one, found ",
-         sentencepiece ? "only tokenizer.model, which is not supported; save the tokenizer with transformers to get a tokenizer.json"
+         sentencepiece ? "only tokenizer.model, which is not supported; save the tokenizer with transformers to get a "
+                         "tokenizer.json"
                        : "none");
   }
   const fs::path beside = file.parent_path() / kConfigFile;

@@ -21,34 +21,52 @@ ordered_json pattern_json(const Pattern& pattern) {
 
 const char* behaviour_name(SplitBehaviour behaviour) {
   switch (behaviour) {
-    case SplitBehaviour::removed: return "Removed";
-    case SplitBehaviour::merged_with_previous: return "MergedWithPrevious";
-    case SplitBehaviour::merged_with_next: return "MergedWithNext";
-    case SplitBehaviour::contiguous: return "Contiguous";
-    default: return "Isolated";
+    case SplitBehaviour::removed:
+      return "Removed";
+    case SplitBehaviour::merged_with_previous:
+      return "MergedWithPrevious";
+    case SplitBehaviour::merged_with_next:
+      return "MergedWithNext";
+    case SplitBehaviour::contiguous:
+      return "Contiguous";
+    default:
+      return "Isolated";
   }
 }
 
 const char* prepend_name(PreTokeniserStep::Prepend prepend) {
   switch (prepend) {
-    case PreTokeniserStep::Prepend::first: return "first";
-    case PreTokeniserStep::Prepend::never: return "never";
-    default: return "always";
+    case PreTokeniserStep::Prepend::first:
+      return "first";
+    case PreTokeniserStep::Prepend::never:
+      return "never";
+    default:
+      return "always";
   }
 }
 
 ordered_json to_json(const NormaliserStep& step) {
   switch (step.kind) {
-    case Normalising::nfc: return {{"type", "NFC"}};
-    case Normalising::nfd: return {{"type", "NFD"}};
-    case Normalising::nfkc: return {{"type", "NFKC"}};
-    case Normalising::nfkd: return {{"type", "NFKD"}};
-    case Normalising::lowercase: return {{"type", "Lowercase"}};
-    case Normalising::strip_accents: return {{"type", "StripAccents"}};
-    case Normalising::byte_level: return {{"type", "ByteLevel"}};
-    case Normalising::strip: return {{"type", "Strip"}, {"strip_left", step.left}, {"strip_right", step.right}};
-    case Normalising::prepend: return {{"type", "Prepend"}, {"prepend", step.text}};
-    case Normalising::replace: return {{"type", "Replace"}, {"pattern", pattern_json(step.pattern)}, {"content", step.text}};
+    case Normalising::nfc:
+      return {{"type", "NFC"}};
+    case Normalising::nfd:
+      return {{"type", "NFD"}};
+    case Normalising::nfkc:
+      return {{"type", "NFKC"}};
+    case Normalising::nfkd:
+      return {{"type", "NFKD"}};
+    case Normalising::lowercase:
+      return {{"type", "Lowercase"}};
+    case Normalising::strip_accents:
+      return {{"type", "StripAccents"}};
+    case Normalising::byte_level:
+      return {{"type", "ByteLevel"}};
+    case Normalising::strip:
+      return {{"type", "Strip"}, {"strip_left", step.left}, {"strip_right", step.right}};
+    case Normalising::prepend:
+      return {{"type", "Prepend"}, {"prepend", step.text}};
+    case Normalising::replace:
+      return {{"type", "Replace"}, {"pattern", pattern_json(step.pattern)}, {"content", step.text}};
   }
   return nullptr;
 }
@@ -56,31 +74,56 @@ ordered_json to_json(const NormaliserStep& step) {
 ordered_json to_json(const PreTokeniserStep& step) {
   switch (step.kind) {
     case Cutting::byte_level:
-      return {{"type", "ByteLevel"}, {"add_prefix_space", step.add_prefix_space}, {"trim_offsets", true}, {"use_regex", step.use_regex}};
+      return {{"type", "ByteLevel"},
+              {"add_prefix_space", step.add_prefix_space},
+              {"trim_offsets", true},
+              {"use_regex", step.use_regex}};
     case Cutting::words:
-      return {{"type", "Split"}, {"pattern", {{"Regex", expression(step.words)}}}, {"behavior", "Isolated"}, {"invert", false}};
+      return {{"type", "Split"},
+              {"pattern", {{"Regex", expression(step.words)}}},
+              {"behavior", "Isolated"},
+              {"invert", false}};
     case Cutting::split:
-      return {{"type", "Split"}, {"pattern", pattern_json(step.pattern)}, {"behavior", behaviour_name(step.behaviour)}, {"invert", step.invert}};
-    case Cutting::digits: return {{"type", "Digits"}, {"individual_digits", step.individual}};
+      return {{"type", "Split"},
+              {"pattern", pattern_json(step.pattern)},
+              {"behavior", behaviour_name(step.behaviour)},
+              {"invert", step.invert}};
+    case Cutting::digits:
+      return {{"type", "Digits"}, {"individual_digits", step.individual}};
     case Cutting::metaspace:
-      return {{"type", "Metaspace"}, {"replacement", step.text}, {"prepend_scheme", prepend_name(step.prepend)}, {"split", step.use_regex}};
-    case Cutting::whitespace: return {{"type", "Whitespace"}};
-    case Cutting::whitespace_split: return {{"type", "WhitespaceSplit"}};
-    case Cutting::punctuation: return {{"type", "Punctuation"}, {"behavior", behaviour_name(step.behaviour)}};
+      return {{"type", "Metaspace"},
+              {"replacement", step.text},
+              {"prepend_scheme", prepend_name(step.prepend)},
+              {"split", step.use_regex}};
+    case Cutting::whitespace:
+      return {{"type", "Whitespace"}};
+    case Cutting::whitespace_split:
+      return {{"type", "WhitespaceSplit"}};
+    case Cutting::punctuation:
+      return {{"type", "Punctuation"}, {"behavior", behaviour_name(step.behaviour)}};
   }
   return nullptr;
 }
 
 ordered_json to_json(const DecoderStep& step) {
   switch (step.kind) {
-    case Decoding::byte_level: return {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
-    case Decoding::byte_fallback: return {{"type", "ByteFallback"}};
-    case Decoding::fuse: return {{"type", "Fuse"}};
-    case Decoding::strip: return {{"type", "Strip"}, {"content", step.text}, {"start", step.start}, {"stop", step.stop}};
-    case Decoding::replace: return {{"type", "Replace"}, {"pattern", pattern_json(step.pattern)}, {"content", step.text}};
+    case Decoding::byte_level:
+      return {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+    case Decoding::byte_fallback:
+      return {{"type", "ByteFallback"}};
+    case Decoding::fuse:
+      return {{"type", "Fuse"}};
+    case Decoding::strip:
+      return {{"type", "Strip"}, {"content", step.text}, {"start", step.start}, {"stop", step.stop}};
+    case Decoding::replace:
+      return {{"type", "Replace"}, {"pattern", pattern_json(step.pattern)}, {"content", step.text}};
     case Decoding::metaspace:
-      return {{"type", "Metaspace"}, {"replacement", step.text}, {"prepend_scheme", step.prefixed ? "always" : "never"}, {"split", true}};
-    case Decoding::bpe: return {{"type", "BPEDecoder"}, {"suffix", step.text}};
+      return {{"type", "Metaspace"},
+              {"replacement", step.text},
+              {"prepend_scheme", step.prefixed ? "always" : "never"},
+              {"split", true}};
+    case Decoding::bpe:
+      return {{"type", "BPEDecoder"}, {"suffix", step.text}};
   }
   return nullptr;
 }

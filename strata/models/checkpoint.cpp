@@ -23,18 +23,6 @@ struct Source {
   std::vector<Part> parts;
 };
 
-Tensor from_file(const Tensor& stored, const FileTensor& form) {
-  switch (form.layout) {
-    case FileTensor::Layout::as_is:
-      return stored;
-    case FileTensor::Layout::transposed:
-      return stored.t();
-    case FileTensor::Layout::per_head:
-      return stored.unflatten(0, {form.heads, 3, -1}).transpose(0, 1).flatten(0, 2);  // (h q d) ... -> (q h d) ...
-  }
-  fail("checkpoint: no such layout ", static_cast<int>(form.layout));
-}
-
 Tensor to_file(const Tensor& part, const FileTensor& form) {
   switch (form.layout) {
     case FileTensor::Layout::as_is:
@@ -47,10 +35,11 @@ Tensor to_file(const Tensor& part, const FileTensor& form) {
   fail("checkpoint: no such layout ", static_cast<int>(form.layout));
 }
 
-Tensor read_weight(const Source& source) {
+// A weight that lies in the file as it is computed with is mapped, others are made.
+Tensor read_weight(const Source& source, const std::shared_ptr<const CheckpointTensors>& file) {
   std::vector<Tensor> parts;
   for (const auto& [view, form] : source.parts) {
-    Tensor part = to_tensor(*view);
+    Tensor part = map_tensor(*view, file);
     if (view->dtype != DType::F64) part = part.to(at::kFloat);
     parts.push_back(from_file(part, form));
   }
@@ -117,6 +106,18 @@ std::vector<Source> match(const CheckpointTensors& file, const Stack& stack, con
 
 }  // namespace
 
+Tensor from_file(const Tensor& stored, const FileTensor& form) {
+  switch (form.layout) {
+    case FileTensor::Layout::as_is:
+      return stored;
+    case FileTensor::Layout::transposed:
+      return stored.t();
+    case FileTensor::Layout::per_head:
+      return stored.unflatten(0, {form.heads, 3, -1}).transpose(0, 1).flatten(0, 2);  // (h q d) ... -> (q h d) ...
+  }
+  fail("checkpoint: no such layout ", static_cast<int>(form.layout));
+}
+
 std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTensors& file,
                                                            const CheckpointNames& names) {
   std::map<std::string, const TensorView*> result;
@@ -141,7 +142,7 @@ void attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>
     Catalogue::Entry entry{.name = param.name, .value = {}, .decay = param.decay, .trained = param.trained};
     auto shape = param.shape;
     stack.weights.insert_pending(std::move(entry), std::move(shape),
-                                 [file, source = std::move(source)] { return read_weight(source); });
+                                 [file, source = std::move(source)] { return read_weight(source, file); });
   }
 }
 

@@ -34,6 +34,9 @@ struct CheckpointNames {
   std::function<bool(std::string_view)> unused = [](std::string_view) { return false; };
 };
 
+/// A tensor of a file in our layout: a view where that is one.
+Tensor from_file(const Tensor& stored, const FileTensor& form);
+
 /// Canonical names of all tensors of a file. Throws Error where two have the same.
 std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTensors& file, const CheckpointNames& names);
 
@@ -41,7 +44,8 @@ std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTenso
 std::vector<Tensor> split_as(const Tensor& weight, const std::vector<FileTensor>& tensors);
 
 /// Gives a stack without weights those of a file, to be read when they are first used: float32, or float64 where all
-/// are. Throws Error naming what is missing, unexpected, misshaped or of another type; `file` is kept alive.
+/// are. Throws Error naming what is missing, unexpected, misshaped or of another type; `file`, of open_mapped_checkpoint,
+/// is kept alive.
 void attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>& file, const CheckpointNames& names);
 
 /// Writes model.safetensors (or shards) into a folder.

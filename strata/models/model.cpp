@@ -10,10 +10,13 @@
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/formats/hub_cache.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/safetensors_index.h"
+#include "strata/models/gguf_model.h"
 #include "strata/models/language_json.h"
 #include "strata/models/language_names.h"
+#include "strata/models/tensor_file.h"
 #include "strata/models/vit_json.h"
 #include "strata/models/vit_names.h"
 
@@ -205,6 +208,16 @@ void write_language_files(const std::string& folder, const Model& model, const s
   write_json(folder + "/config.json", language_to_json(model.language, opened, dtype));
 }
 
+// Where a model called so lies: a folder, or one in the cache of Hugging Face's tools.
+std::string model_folder(const std::string& name) {
+  std::error_code error;
+  recover_folder(name);
+  if (fs::is_directory(name, error)) return name;
+  if (const auto cached = find_in_hub_cache(name)) return *cached;
+  fail(name, ": no such folder, and no model of that name in ", hub_cache(),
+       "; expected a model with config.json and model.safetensors");
+}
+
 // config.json need not name the classes; the rows of the classifier then say how many there are.
 void count_classes(const std::string& folder, Model& model) {
   if (model.vit.classes == 0) {
@@ -248,11 +261,10 @@ CheckpointNames names_of(const Model& model) {
   return model.is_language() ? language_names(model.language) : vit_names();
 }
 
-Model open_model_header(const std::string& folder) {
+Model open_model_header(const std::string& name) {
+  if (is_gguf_path(name)) return open_gguf_model_header(name);
+  const std::string folder = model_folder(name);
   std::error_code error;
-  recover_folder(folder);
-  if (!fs::is_directory(folder, error))
-    fail(folder, ": no such folder; expected a model with config.json and model.safetensors");
   const std::string config_path = folder + "/config.json";
   if (!fs::exists(config_path, error))
     fail(folder, ": expected a model with config.json and model.safetensors, found no config.json");
@@ -278,9 +290,11 @@ Model open_model_header(const std::string& folder) {
   return model;
 }
 
-Model open_model(const std::string& folder) {
+Model open_model(const std::string& name) {
+  if (is_gguf_path(name)) return open_gguf_model(name);
+  const std::string folder = model_folder(name);
   Model model = open_model_header(folder);
-  const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
+  const auto file = open_mapped_checkpoint(folder);
   CheckpointNames names = names_of(model);
   if (model.is_language()) settle_tie(model, *file, names);
   Stack stack;

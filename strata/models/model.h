@@ -60,14 +60,16 @@ Model make_model(const LanguageConfig& config, Random random);
 Stack wire_model(const Model& model);
 /// How its files name its weights.
 CheckpointNames names_of(const Model& model);
-/// Opens a folder with config.json, model.safetensors (or shards), and, where they exist, preprocessor_config.json and
-/// strata.json: our own, or a ViTForImageClassification or language model (LanguageConfig::family) saved by Hugging Face
+
+/// Opens a folder, or a name in the local Hugging Face cache (formats/hub_cache.h), with config.json, model.safetensors
+/// (or shards), and, where they exist, preprocessor_config.json and strata.json: our own, or a ViTForImageClassification or language model (LanguageConfig::family) saved by Hugging Face
 /// transformers 4 or 5. Everything is checked at once; weights stay in the mapped file until they are first used, and
-/// 16-bit ones become float32 then. Throws Error naming the file and what is missing, unexpected or misshaped in it.
-Model open_model(const std::string& folder);
+/// 16-bit ones become float32 then. A path that ends in .gguf is opened as one (gguf_model.h). Throws Error naming the
+/// file and what is missing, unexpected or misshaped in it.
+Model open_model(const std::string& name);
 
 /// The same without weights: `stacks` stays empty. Cheap, whatever the size of the model.
-Model open_model_header(const std::string& folder);
+Model open_model_header(const std::string& name);
 
 /// Writes the folder that open_model reads and transformers opens, whole or not at all, in
 /// place of an older model of that name. Throws Error when it cannot be written, or when the folder holds files that

@@ -47,6 +47,18 @@ Tensor to_tensor(const TensorView& view) {
   return tensor;
 }
 
+Tensor map_tensor(const TensorView& view, std::shared_ptr<const void> owner) {
+  const at::ScalarType type = scalar_type(view.dtype, "tensor '" + view.name + "'");
+  const auto place = reinterpret_cast<uintptr_t>(view.bytes.data());
+  if (view.bytes.empty() || place % at::elementSize(type) != 0) return to_tensor(view);
+  if (const uint64_t needed = tensor_bytes("tensor '" + view.name + "'", view.dtype, view.shape);
+      needed != view.bytes.size())
+    fail("tensor '", view.name, "': expected ", needed, " bytes for its shape and type, found ", view.bytes.size());
+  return at::from_blob(
+      const_cast<std::byte*>(view.bytes.data()), view.shape,
+      [owner = std::move(owner)](void*) mutable { owner.reset(); }, at::TensorOptions(type));
+}
+
 TensorView to_view(const std::string& name, const Tensor& tensor) {
   if (!tensor.is_contiguous() || !tensor.is_cpu())
     fail("tensor '", name, "': expected it contiguous and on the CPU to be written");
@@ -62,6 +74,17 @@ NamedTensors load_tensors(const std::string& path) {
   NamedTensors tensors;
   for (const auto& view : file.tensors()) tensors.emplace(view.name, to_tensor(view));
   return tensors;
+}
+
+NamedTensors map_tensors(const std::string& path) {
+  const auto file = std::make_shared<const Safetensors>(path, SafetensorsOptions{.map = MapMode::private_copy});
+  NamedTensors tensors;
+  for (const auto& view : file->tensors()) tensors.emplace(view.name, map_tensor(view, file));
+  return tensors;
+}
+
+std::shared_ptr<const CheckpointTensors> open_mapped_checkpoint(const std::string& folder) {
+  return std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder, {.map = MapMode::private_copy}));
 }
 
 void save_tensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata) {

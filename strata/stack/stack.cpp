@@ -44,10 +44,8 @@ Stack make_stack(std::string name, BlockPtr embed, std::vector<BlockPtr> blocks,
                  Random random) {
   Stack stack = wire_stack(std::move(name), std::move(embed), std::move(blocks), std::move(norm), std::move(head));
   for (const auto& param : params_of(stack)) {
-    uint64_t hash =
-        0xcbf29ce484222325;  // FNV-1a of the name: a parameter's start depends on its name, not on its neighbours
-    for (const char c : param.name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    stack.weights.insert({param.name, initial_value(param, random.fork(hash)), param.decay, param.trained});
+    stack.weights.insert(
+        {param.name, initial_value(param, random.fork(std::string_view(param.name))), param.decay, param.trained});
   }
   return stack;
 }

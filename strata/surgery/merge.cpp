@@ -25,12 +25,6 @@ struct Site {
   double t = 0;
 };
 
-uint64_t hash_of(const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
 at::ScalarType type_of(const std::string& dtype) {
   return dtype == "float16"    ? at::kHalf
          : dtype == "bfloat16" ? at::kBFloat16
@@ -195,7 +189,7 @@ class Merger {
       differences.push_back(method == MergeMethod::ties
                                 ? trim(difference, densities[i])
                                 : drop_and_rescale(difference, densities[i],
-                                                   Random(config_.seed).fork(hash_of(name)).fork(i),
+                                                   Random(config_.seed).fork(std::string_view(name)).fork(i),
                                                    get("rescale", name, site, 1) != 0));
     }
     return method == MergeMethod::dare_linear ? difference_sum(base->value, differences, weights, sum)

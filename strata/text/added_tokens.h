@@ -15,11 +15,11 @@ namespace strata {
 struct AddedToken {
   int32_t id = 0;
   std::string content;
-  bool single_word = false;   // not beside letters, digits, _
-  bool lstrip = false;        // swallows white space before it
-  bool rstrip = false;        // and behind it
-  bool normalized = false;    // searched in the normalised text
-  bool special = false;       // decoding may leave it out
+  bool single_word = false;  // not beside letters, digits, _
+  bool lstrip = false;       // swallows white space before it
+  bool rstrip = false;       // and behind it
+  bool normalized = false;   // searched in the normalised text
+  bool special = false;      // decoding may leave it out
 };
 
 /// Finds added tokens in a text: from left to right, the longest of those that begin at one place.

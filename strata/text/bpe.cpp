@@ -13,7 +13,7 @@ namespace strata {
 namespace {
 
 constexpr uint32_t kNever = std::numeric_limits<uint32_t>::max();
-constexpr size_t kFew = 32;                       // up to here a scan for the best pair beats a heap
+constexpr size_t kFew = 32;                         // up to here a scan for the best pair beats a heap
 constexpr std::string_view kMark = "\xE2\x96\x81";  // U+2581, where SentencePiece's words begin
 
 std::string fallback_name(int byte) {
@@ -23,7 +23,8 @@ std::string fallback_name(int byte) {
 
 }  // namespace
 
-Bpe::Bpe(BpeConfig config, bool byte_level, const std::string& who) : config_(std::move(config)), byte_level_(byte_level) {
+Bpe::Bpe(BpeConfig config, bool byte_level, const std::string& who)
+    : config_(std::move(config)), byte_level_(byte_level) {
   check_ids(who);
   const auto id_or_none = [&](const std::string& token) { return find(token).value_or(-1); };
   for (int byte = 0; byte < 256; ++byte) {
@@ -31,11 +32,13 @@ Bpe::Bpe(BpeConfig config, bool byte_level, const std::string& who) : config_(st
     fallback_[byte] = config_.byte_fallback ? id_or_none(fallback_name(byte)) : -1;
   }
   const bool affixes = !config_.continuing_subword_prefix.empty() || !config_.end_of_word_suffix.empty();
-  whole_bytes_ = byte_level && !affixes && std::none_of(byte_tokens_.begin(), byte_tokens_.end(), [](int32_t id) { return id < 0; });
+  whole_bytes_ = byte_level && !affixes &&
+                 std::none_of(byte_tokens_.begin(), byte_tokens_.end(), [](int32_t id) { return id < 0; });
   if (config_.unk_token) {
     unk_ = find(*config_.unk_token);
     if (!unk_)
-      fail(who, ": expected the unk_token ", in_quotes(*config_.unk_token), " to be in the vocabulary, found no such token");
+      fail(who, ": expected the unk_token ", in_quotes(*config_.unk_token),
+           " to be in the vocabulary, found no such token");
   }
   add_merges(who);
   if (!affixes && !byte_level) find_safe_cut();
@@ -47,7 +50,8 @@ void Bpe::check_ids(const std::string& who) const {
     if (id < 0 || id >= kMostTokens)
       fail(who, ": expected ids from 0 to ", kMostTokens - 1, ", found ", id, " for ", in_quotes(token));
     if (static_cast<size_t>(id) >= taken.size()) taken.resize(static_cast<size_t>(id) + 1);
-    if (taken[id]) fail(who, ": expected an id for each token, found ", id, " for ", in_quotes(token), " and another one");
+    if (taken[id])
+      fail(who, ": expected an id for each token, found ", id, " for ", in_quotes(token), " and another one");
     taken[id] = true;
   }
 }
@@ -58,7 +62,8 @@ std::optional<int32_t> Bpe::find(std::string_view token) const {
 }
 
 void Bpe::add_merges(const std::string& who) {
-  if (config_.merges.size() >= kNever) fail(who, ": expected fewer than ", kNever, " merges, found ", config_.merges.size());
+  if (config_.merges.size() >= kNever)
+    fail(who, ": expected fewer than ", kNever, " merges, found ", config_.merges.size());
   merges_.clear(config_.merges.size());
   for (size_t rank = 0; rank < config_.merges.size(); ++rank) {
     const auto& [left, right] = config_.merges[rank];
@@ -212,14 +217,17 @@ void Bpe::merge_many(std::vector<int32_t>& out, size_t first) const {
   int32_t* const tokens = out.data() + first;
   std::vector<Link> links(count);
   std::vector<uint64_t> queued;
-  const auto queue_key = [](uint32_t rank, int32_t at) { return (static_cast<uint64_t>(rank) << 32) | static_cast<uint32_t>(at); };
+  const auto queue_key = [](uint32_t rank, int32_t at) {
+    return (static_cast<uint64_t>(rank) << 32) | static_cast<uint32_t>(at);
+  };
   const auto pair_at = [&](int32_t at) {
     return at >= 0 && links[at].next >= 0 ? merge_of(tokens[at], tokens[links[at].next]) : nullptr;
   };
   for (size_t i = 0; i < count; ++i)
     links[i] = {static_cast<int32_t>(i) - 1, i + 1 < count ? static_cast<int32_t>(i) + 1 : -1};
   for (size_t i = 0; i + 1 < count; ++i)
-    if (const Merge* found = pair_at(static_cast<int32_t>(i))) queued.push_back(queue_key(found->rank, static_cast<int32_t>(i)));
+    if (const Merge* found = pair_at(static_cast<int32_t>(i)))
+      queued.push_back(queue_key(found->rank, static_cast<int32_t>(i)));
   std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> queue(std::greater<>{}, std::move(queued));
   constexpr int32_t kGone = -1;
   while (!queue.empty()) {

@@ -77,9 +77,9 @@ class Bpe {
 
   BpeConfig config_;
   bool byte_level_;
-  bool whole_bytes_ = false;                  // every byte of the byte-level alphabet is a token: pieces need no characters
-  std::array<int32_t, 256> byte_tokens_{};    // of the byte-level alphabet, -1: none
-  std::array<int32_t, 256> fallback_{};       // <0x00> to <0xFF>, -1: none
+  bool whole_bytes_ = false;  // every byte of the byte-level alphabet is a token: pieces need no characters
+  std::array<int32_t, 256> byte_tokens_{};  // of the byte-level alphabet, -1: none
+  std::array<int32_t, 256> fallback_{};     // <0x00> to <0xFF>, -1: none
   std::optional<int32_t> unk_;
   PairMap<Merge> merges_;
   std::string safe_cut_;  // no merge joins anything that ends without this to what begins with it; empty: none known

@@ -43,7 +43,8 @@ class Merging {
   explicit Merging(std::vector<Word> words) : words_(std::move(words)) {
     for (uint32_t w = 0; w < words_.size(); ++w) {
       const Word& word = words_[w];
-      for (size_t i = 0; i + 1 < word.tokens.size(); ++i) note(key_of(word.tokens[i], word.tokens[i + 1]), word.count, w);
+      for (size_t i = 0; i + 1 < word.tokens.size(); ++i)
+        note(key_of(word.tokens[i], word.tokens[i + 1]), word.count, w);
     }
     for (const auto& [pair, found] : pairs_) queue_.push({found.count, pair});
   }
@@ -126,8 +127,8 @@ class Merging {
 BpeTrainer::BpeTrainer(BpeTrainerConfig config) : config_(std::move(config)) {
   const auto least = static_cast<int64_t>(256 + config_.special.size());
   if (config_.vocab_size < least || config_.vocab_size > kMostTokens)
-    fail("BPE trainer: expected a vocabulary of ", least, " (256 bytes and ", config_.special.size(), " special tokens) to ",
-         kMostTokens, ", found ", config_.vocab_size);
+    fail("BPE trainer: expected a vocabulary of ", least, " (256 bytes and ", config_.special.size(),
+         " special tokens) to ", kMostTokens, ", found ", config_.vocab_size);
   std::set<std::string_view> seen;
   for (const std::string& token : config_.special)
     if (token.empty() || !valid_utf8(token) || !seen.insert(token).second)
@@ -160,7 +161,8 @@ Tokenizer BpeTrainer::train() const {
   }
   TokenIds& vocab = result.model.vocab;
   for (const std::string& token : tokens) vocab.emplace(token, static_cast<int32_t>(vocab.size()));
-  if (vocab.size() != tokens.size()) fail("BPE trainer: expected special tokens that are no characters for bytes, found one that is");
+  if (vocab.size() != tokens.size())
+    fail("BPE trainer: expected special tokens that are no characters for bytes, found one that is");
 
   std::vector<Word> words;
   words.reserve(words_.size());
@@ -182,7 +184,8 @@ Tokenizer BpeTrainer::train() const {
     if (added) tokens.push_back(place->first);
   }
 
-  for (const std::string& token : config_.special) result.added.push_back({.id = vocab.at(token), .content = token, .special = true});
+  for (const std::string& token : config_.special)
+    result.added.push_back({.id = vocab.at(token), .content = token, .special = true});
   if (!config_.special.empty()) result.eos = 0;
   using Cutting = PreTokeniserStep::Kind;
   const bool gpt2 = config_.words == WordPattern::gpt2;

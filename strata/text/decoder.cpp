@@ -87,9 +87,12 @@ std::string with_spaces(std::string_view token, const DecoderStep& step, std::st
 Tokens apply_step(const DecoderStep& step, Tokens tokens) {
   using Kind = DecoderStep::Kind;
   switch (step.kind) {
-    case Kind::byte_level: return byte_level(tokens);
-    case Kind::byte_fallback: return byte_fallback(tokens);
-    case Kind::fuse: return {joined(tokens)};
+    case Kind::byte_level:
+      return byte_level(tokens);
+    case Kind::byte_fallback:
+      return byte_fallback(tokens);
+    case Kind::fuse:
+      return {joined(tokens)};
     case Kind::strip:
       for (std::string& token : tokens) token = stripped(token, step);
       return tokens;
@@ -97,7 +100,8 @@ Tokens apply_step(const DecoderStep& step, Tokens tokens) {
       for (std::string& token : tokens) token = step.pattern.replace_all(token, step.text);
       return tokens;
     case Kind::metaspace:
-      for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = with_spaces(tokens[i], step, i == 0 && step.prefixed ? "" : " ");
+      for (size_t i = 0; i < tokens.size(); ++i)
+        tokens[i] = with_spaces(tokens[i], step, i == 0 && step.prefixed ? "" : " ");
       return tokens;
     case Kind::bpe:
       for (size_t i = 0; i < tokens.size(); ++i)

@@ -41,16 +41,26 @@ std::string stripped(std::string_view text, bool left, bool right) {
 std::string apply_step(const NormaliserStep& step, std::string_view text) {
   using Kind = NormaliserStep::Kind;
   switch (step.kind) {
-    case Kind::nfc: return normal_form(text, NormalForm::nfc);
-    case Kind::nfd: return normal_form(text, NormalForm::nfd);
-    case Kind::nfkc: return normal_form(text, NormalForm::nfkc);
-    case Kind::nfkd: return normal_form(text, NormalForm::nfkd);
-    case Kind::lowercase: return lower_case(text);
-    case Kind::strip_accents: return without_marks(text);
-    case Kind::strip: return stripped(text, step.left, step.right);
-    case Kind::prepend: return text.empty() ? std::string() : step.text + std::string(text);
-    case Kind::replace: return step.pattern.replace_all(text, step.text);
-    case Kind::byte_level: return byte_level_text(text);
+    case Kind::nfc:
+      return normal_form(text, NormalForm::nfc);
+    case Kind::nfd:
+      return normal_form(text, NormalForm::nfd);
+    case Kind::nfkc:
+      return normal_form(text, NormalForm::nfkc);
+    case Kind::nfkd:
+      return normal_form(text, NormalForm::nfkd);
+    case Kind::lowercase:
+      return lower_case(text);
+    case Kind::strip_accents:
+      return without_marks(text);
+    case Kind::strip:
+      return stripped(text, step.left, step.right);
+    case Kind::prepend:
+      return text.empty() ? std::string() : step.text + std::string(text);
+    case Kind::replace:
+      return step.pattern.replace_all(text, step.text);
+    case Kind::byte_level:
+      return byte_level_text(text);
   }
   return std::string(text);
 }

@@ -79,15 +79,16 @@ void Pattern::Compiled::each_match(std::string_view text, size_t offset, const s
                          limits.get());
     if (code == PCRE2_ERROR_NOMATCH) return;
     if (code < 0)
-      fail("regular expression ", in_quotes(expression), ": gave up at byte ", offset + at, " of the text: ",
-           message_of(code));
+      fail("regular expression ", in_quotes(expression), ": gave up at byte ", offset + at,
+           " of the text: ", message_of(code));
     const PCRE2_SIZE* const bounds = pcre2_get_ovector_pointer(data.get());
     // \K in a look-ahead can put the beginning behind the end or before the last match.
     if (bounds[0] < at || bounds[1] < bounds[0])
       fail("regular expression ", in_quotes(expression), ": gave a match outside of the text that was left");
     found(offset + bounds[0], offset + bounds[1]);
     at = bounds[1];
-    if (bounds[0] == bounds[1]) at += at < text.size() ? utf8_step(text.data() + at, text.data() + text.size()).bytes : 1;
+    if (bounds[0] == bounds[1])
+      at += at < text.size() ? utf8_step(text.data() + at, text.data() + text.size()).bytes : 1;
   }
 }
 
@@ -100,8 +101,7 @@ void Pattern::each_match(std::string_view text, const std::function<void(size_t,
   const char* const end = text.data() + text.size();
   const char* begin = text.data();
   const auto stretch = [&](const char* stop) {
-    if (stop > begin)
-      compiled_->each_match({begin, stop}, static_cast<size_t>(begin - text.data()), text_, found);
+    if (stop > begin) compiled_->each_match({begin, stop}, static_cast<size_t>(begin - text.data()), text_, found);
   };
   for (const char* at = begin; at < end;) {
     const Utf8Step step = utf8_step(at, end);

@@ -25,7 +25,8 @@ class Parts {
     if (behaviour == SplitBehaviour::contiguous) join_equal();
     for (const Part& part : parts_) {
       const bool dropped = behaviour == SplitBehaviour::removed && part.match;
-      if (part.end > part.begin && !dropped) sink(text.substr(part.begin, part.end - part.begin), at_start && part.begin == 0);
+      if (part.end > part.begin && !dropped)
+        sink(text.substr(part.begin, part.end - part.begin), at_start && part.begin == 0);
     }
   }
 
@@ -169,14 +170,19 @@ void apply_step(const PreTokeniserStep& step, bool last, std::string_view text, 
   using Kind = PreTokeniserStep::Kind;
   const ClassTable& classes = character_classes();
   switch (step.kind) {
-    case Kind::byte_level: return split_byte_level(step, last, text, at_start, sink);
-    case Kind::words: return split_by_words(step.words, text, at_start, sink);
-    case Kind::split: return split_by_pattern(step, text, at_start, sink);
+    case Kind::byte_level:
+      return split_byte_level(step, last, text, at_start, sink);
+    case Kind::words:
+      return split_by_words(step.words, text, at_start, sink);
+    case Kind::split:
+      return split_by_pattern(step, text, at_start, sink);
     case Kind::digits:
       return split_by_characters(text, step.individual ? SplitBehaviour::isolated : SplitBehaviour::contiguous,
                                  at_start, sink, [&](char32_t point) { return (classes[point] & kNumeric) != 0; });
-    case Kind::metaspace: return split_metaspace(step, text, at_start, sink);
-    case Kind::whitespace: return split_by_whitespace(text, at_start, sink);
+    case Kind::metaspace:
+      return split_metaspace(step, text, at_start, sink);
+    case Kind::whitespace:
+      return split_by_whitespace(text, at_start, sink);
     case Kind::whitespace_split:
       return split_by_characters(text, SplitBehaviour::removed, at_start, sink,
                                  [&](char32_t point) { return (classes[point] & kSpace) != 0; });
@@ -192,7 +198,7 @@ void split_from(const std::vector<PreTokeniserStep>& steps, size_t first, std::s
   const bool last = first + 1 == steps.size();
   if (last) return apply_step(steps[first], true, text, at_start, sink);
   apply_step(steps[first], false, text, at_start,
-        [&](std::string_view piece, bool start) { split_from(steps, first + 1, piece, start, sink); });
+             [&](std::string_view piece, bool start) { split_from(steps, first + 1, piece, start, sink); });
 }
 
 }  // namespace

@@ -61,17 +61,20 @@ void check_added(const TokenizerConfig& config, const std::string& who) {
   for (const auto& [token, id] : config.model.vocab) own(id) = &token;
   std::set<std::string_view> seen;
   for (const AddedToken& added : config.added) {
-    if (added.content.empty()) fail(who, ": expected added tokens to have a content, found an empty one with id ", added.id);
+    if (added.content.empty())
+      fail(who, ": expected added tokens to have a content, found an empty one with id ", added.id);
     if (added.id < 0 || added.id >= kMostTokens)
       fail(who, ": expected ids from 0 to ", kMostTokens - 1, ", found ", added.id, " for ", in_quotes(added.content));
-    if (!seen.insert(added.content).second) fail(who, ": expected each added token once, found ", in_quotes(added.content), " twice");
+    if (!seen.insert(added.content).second)
+      fail(who, ": expected each added token once, found ", in_quotes(added.content), " twice");
     const auto in_vocab = config.model.vocab.find(added.content);
     if (in_vocab != config.model.vocab.end() && in_vocab->second != added.id)
-      fail(who, ": expected one id for ", in_quotes(added.content), ", found ", in_vocab->second, " in the vocabulary and ",
-           added.id, " among the added tokens");
+      fail(who, ": expected one id for ", in_quotes(added.content), ", found ", in_vocab->second,
+           " in the vocabulary and ", added.id, " among the added tokens");
     const std::string*& owned = own(added.id);
     if (owned != nullptr && *owned != added.content)
-      fail(who, ": expected an id for each token, found ", added.id, " for ", in_quotes(*owned), " and ", in_quotes(added.content));
+      fail(who, ": expected an id for each token, found ", added.id, " for ", in_quotes(*owned), " and ",
+           in_quotes(added.content));
     owned = &added.content;
   }
 }
@@ -82,7 +85,8 @@ struct Tokenizer::State {
   TokenizerConfig config;
   std::vector<Name> names;  // by id
   TokenIds added_ids;
-  std::unordered_map<int32_t, std::string> normalised_names;  // of added tokens that the normaliser changes: what they decode to
+  std::unordered_map<int32_t, std::string>
+      normalised_names;  // of added tokens that the normaliser changes: what they decode to
   PreTokeniser pre_tokeniser;
   std::optional<WordPattern> only_words;
   std::optional<Bpe> bpe;
@@ -104,7 +108,8 @@ void Tokenizer::State::build(const std::string& who) {
   check_added(config, who);
   for (const std::vector<int32_t>* ids : {&config.before, &config.after})
     for (const int32_t id : *ids)
-      if (id < 0 || id >= kMostTokens) fail(who, ": expected the post-processor's ids from 0 to ", kMostTokens - 1, ", found ", id);
+      if (id < 0 || id >= kMostTokens)
+        fail(who, ": expected the post-processor's ids from 0 to ", kMostTokens - 1, ", found ", id);
   pre_tokeniser = PreTokeniser(config.pre_tokeniser);
   only_words = pre_tokeniser.only_words();
   bpe.emplace(config.model, pre_tokeniser.byte_level(), who);
@@ -137,7 +142,8 @@ const TokenizerConfig& Tokenizer::config() const {
 }
 
 // Text without added tokens, normalised.
-void Tokenizer::State::encode_stretch(std::string_view text, bool at_start, WordCache& cache, std::vector<int32_t>& out) const {
+void Tokenizer::State::encode_stretch(std::string_view text, bool at_start, WordCache& cache,
+                                      std::vector<int32_t>& out) const {
   if (!only_words) {
     pre_tokeniser.split(text, at_start,
                         [&](std::string_view piece, bool) { bpe->encode(piece, piece.size(), cache, out); });
@@ -245,7 +251,8 @@ std::string StreamDecoder::take(bool all) {
 
 Tokenizer byte_tokenizer() {
   TokenizerConfig config;
-  for (int byte = 0; byte < 256; ++byte) config.model.vocab.emplace(utf8(character_of_byte(static_cast<uint8_t>(byte))), byte);
+  for (int byte = 0; byte < 256; ++byte)
+    config.model.vocab.emplace(utf8(character_of_byte(static_cast<uint8_t>(byte))), byte);
   config.pre_tokeniser = {{.kind = PreTokeniserStep::Kind::byte_level, .use_regex = false}};
   config.decoder = {{.kind = DecoderStep::Kind::byte_level}};
   return {std::move(config), "byte tokenizer"};

@@ -3,6 +3,7 @@
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/stringpiece.h>
+#include <unicode/uniset.h>
 
 #include <algorithm>
 #include <limits>
@@ -64,13 +65,34 @@ const icu::Normalizer2& normalizer(NormalForm form) {
   UErrorCode status = U_ZERO_ERROR;
   const icu::Normalizer2* found = nullptr;
   switch (form) {
-    case NormalForm::nfc: found = icu::Normalizer2::getNFCInstance(status); break;
-    case NormalForm::nfd: found = icu::Normalizer2::getNFDInstance(status); break;
-    case NormalForm::nfkc: found = icu::Normalizer2::getNFKCInstance(status); break;
-    case NormalForm::nfkd: found = icu::Normalizer2::getNFKDInstance(status); break;
+    case NormalForm::nfc:
+      found = icu::Normalizer2::getNFCInstance(status);
+      break;
+    case NormalForm::nfd:
+      found = icu::Normalizer2::getNFDInstance(status);
+      break;
+    case NormalForm::nfkc:
+      found = icu::Normalizer2::getNFKCInstance(status);
+      break;
+    case NormalForm::nfkd:
+      found = icu::Normalizer2::getNFKDInstance(status);
+      break;
   }
   if (U_FAILURE(status) || found == nullptr) fail("text: ICU has no data for normal forms: ", u_errorName(status));
   return *found;
+}
+
+// The characters that the `tokenizers` library normalises: its tables are those of Unicode 9, to which all later
+// characters are letters like any other.
+const icu::UnicodeSet& normalised_characters() {
+  static const icu::UnicodeSet* const set = [] {
+    UErrorCode status = U_ZERO_ERROR;
+    auto* made = new icu::UnicodeSet(icu::UnicodeString("[:age=9.0:]"), status);
+    if (U_FAILURE(status)) fail("text: ICU has no data for the ages of characters: ", u_errorName(status));
+    made->freeze();
+    return made;
+  }();
+  return *set;
 }
 
 void append_normalised(std::string& result, std::string_view text, const icu::Normalizer2& form) {
@@ -122,7 +144,7 @@ std::string lower_case(std::string_view text) {
 
 std::string normal_form(std::string_view text, NormalForm form) {
   if (ascii(text)) return std::string(text);
-  const icu::Normalizer2& normaliser = normalizer(form);
+  const icu::FilteredNormalizer2 normaliser(normalizer(form), normalised_characters());
   std::string result;
   result.reserve(text.size());
   const char* const end = text.data() + text.size();

@@ -31,14 +31,17 @@ class ClassTable {
 
 /// Built on the first call; loops keep a reference.
 const ClassTable& character_classes();
-inline bool is(CharacterClass which, char32_t point) { return (character_classes()[point] & which) != 0; }
+inline bool is(CharacterClass which, char32_t point) {
+  return (character_classes()[point] & which) != 0;
+}
 
 /// Lower case of each character by itself, without context: final sigma stays U+03C3. Ill-formed bytes stay as they are.
 std::string lower_case(std::string_view text);
 
 enum class NormalForm { nfc, nfd, nfkc, nfkd };
 
-/// Unicode 15 normal form. Ill-formed bytes stay as they are, and no character combines across them.
+/// The normal form as the `tokenizers` library makes it: by Unicode 9, whose text keeps its form in later versions;
+/// characters added since stay as they are. Ill-formed bytes stay as they are, and no character combines across them.
 std::string normal_form(std::string_view text, NormalForm form);
 
 }  // namespace strata

@@ -6,7 +6,7 @@ namespace strata {
 namespace {
 
 struct Form {
-  uint32_t bytes;            // that the lead byte asks for; 0: not a lead byte
+  uint32_t bytes;             // that the lead byte asks for; 0: not a lead byte
   unsigned char least, most;  // of the second byte
 };
 
@@ -16,9 +16,11 @@ Form form(unsigned char lead) {
   if (lead < 0xC2) return {0, 0, 0};
   if (lead < 0xE0) return {2, 0x80, 0xBF};
   if (lead < 0xF0)
-    return {3, static_cast<unsigned char>(lead == 0xE0 ? 0xA0 : 0x80), static_cast<unsigned char>(lead == 0xED ? 0x9F : 0xBF)};
+    return {3, static_cast<unsigned char>(lead == 0xE0 ? 0xA0 : 0x80),
+            static_cast<unsigned char>(lead == 0xED ? 0x9F : 0xBF)};
   if (lead < 0xF5)
-    return {4, static_cast<unsigned char>(lead == 0xF0 ? 0x90 : 0x80), static_cast<unsigned char>(lead == 0xF4 ? 0x8F : 0xBF)};
+    return {4, static_cast<unsigned char>(lead == 0xF0 ? 0x90 : 0x80),
+            static_cast<unsigned char>(lead == 0xF4 ? 0x8F : 0xBF)};
   return {0, 0, 0};
 }
 

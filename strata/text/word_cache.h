@@ -58,7 +58,9 @@ class WordCache {
     std::memcpy(parts, word.data(), sizeof parts);
     for (size_t i = 0; i < 4; ++i) {
       const size_t begin = i * 8;
-      const uint64_t mask = size >= begin + 8 ? ~uint64_t{0} : size <= begin ? 0 : ~uint64_t{0} >> (64 - 8 * (size - begin));
+      const uint64_t mask = size >= begin + 8 ? ~uint64_t{0}
+                            : size <= begin   ? 0
+                                              : ~uint64_t{0} >> (64 - 8 * (size - begin));
       parts[i] &= mask;
     }
   }

@@ -2,7 +2,7 @@
 load common
 
 @test "every verb has help with a description of each option" {
-  for verb in train eval run probe inspect recipes doctor bench completion; do
+  for verb in train eval run probe inspect tokenize recipes doctor bench completion; do
     run "$STRATA" "$verb" --help
     [ "$status" -eq 0 ]
     [[ "$output" == *"Usage: strata $verb"* ]]
@@ -12,7 +12,7 @@ load common
 @test "help lists every verb" {
   run "$STRATA" --help
   [ "$status" -eq 0 ]
-  for verb in train eval run probe inspect recipes doctor bench completion; do
+  for verb in train eval run probe inspect tokenize recipes doctor bench completion; do
     [[ "$output" == *"  $verb "* ]]
   done
 }

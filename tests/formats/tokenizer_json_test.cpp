@@ -7,7 +7,6 @@
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
-#include "strata/text/utf8.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -17,7 +16,8 @@ using nlohmann::json;
 using Ids = std::vector<int32_t>;
 
 const std::string kFolder = "tests/golden/tokenizers/";
-constexpr const char* kKinds[] = {"gpt2", "gpt2_prefix", "llama3", "qwen2", "smollm", "llama2_prepend", "llama2_metaspace", "words"};
+constexpr const char* kKinds[] = {"gpt2",   "gpt2_prefix",    "llama3",           "qwen2",
+                                  "smollm", "llama2_prepend", "llama2_metaspace", "words"};
 
 const json& golden() {
   static const json value = json::parse(read_text(kFolder + "expected.json", 1 << 20));
@@ -61,7 +61,8 @@ TEST_P(TokenizerGolden, WrittenAndReadAgain) {
   for (const std::string text : golden()["cases"]) EXPECT_EQ(again.encode(text), tokenizer.encode(text)) << text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerGolden, testing::ValuesIn(kKinds), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerGolden, testing::ValuesIn(kKinds),
+                         [](const auto& info) { return info.param; });
 
 // Not for the decoder of `words`, whose last token has no space behind it.
 TEST(TokenizerJson, StreamsWhatItDecodes) {
@@ -76,6 +77,100 @@ TEST(TokenizerJson, StreamsWhatItDecodes) {
       EXPECT_EQ(streamed, tokenizer.decode(ids)) << kind;
     }
   }
+}
+
+json small() {
+  return json::parse(R"({"version": "1.0", "added_tokens": [{"id": 3, "content": "<s>", "special": true}],
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+    "decoder": {"type": "ByteLevel"},
+    "model": {"vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["#version: 0.2", "a b"]}})");
+}
+
+std::string refusal(const json& value, const std::string& config = "") {
+  try {
+    static_cast<void>(tokenizer_from_json(value.dump(), config, "input"));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "taken";
+}
+
+TEST(TokenizerJson, FollowsTheFile) {
+  const Tokenizer tokenizer = tokenizer_from_json(small().dump(), "", "input");
+  EXPECT_EQ(tokenizer.vocab_size(), 4);
+  EXPECT_EQ(tokenizer.encode("ab<s>b"), (Ids{2, 3, 1}));
+  EXPECT_EQ(tokenizer.encode("ab<s>b", {.special_in_text = false}), (Ids{2, 1}));
+  EXPECT_EQ(tokenizer.decode(Ids{2, 3, 99, -1, 1}), "abb");
+  EXPECT_EQ(tokenizer.decode(Ids{2, 3, 1}, false), "ab<s>b");
+  EXPECT_EQ(tokenizer.token(99), "");
+}
+
+TEST(TokenizerJson, RolesAndHugeIntegers) {
+  const std::string config =
+      R"({"bos_token": {"content": "<s>"}, "eos_token": "b", "pad_token": null, "model_max_length": 1000000000000000019884624838656})";
+  const Tokenizer tokenizer = tokenizer_from_json(small().dump(), config, "input");
+  EXPECT_EQ(tokenizer.bos(), 3);
+  EXPECT_EQ(tokenizer.eos(), 1);
+  EXPECT_FALSE(tokenizer.pad().has_value());
+  EXPECT_FALSE(tokenizer.config().model_max_length.has_value());
+  EXPECT_THAT(refusal(small(), R"({"bos_token": "<nowhere>"})"), testing::HasSubstr("bos_token"));
+}
+
+TEST(TokenizerJson, RefusesByName) {
+  const auto with = [](const char* pointer, const json& value) {
+    json changed = small();
+    changed[json::json_pointer(pointer)] = value;
+    return refusal(changed);
+  };
+  const auto has = [](const char* part) { return testing::HasSubstr(part); };
+  EXPECT_EQ(refusal(small()), "taken");
+  EXPECT_THAT(with("/model/type", "Unigram"), has("'Unigram'"));
+  EXPECT_THAT(with("/model/dropout", 0.1), has("dropout"));
+  EXPECT_THAT(with("/model/fancy", true), has("'fancy'"));
+  EXPECT_THAT(with("/fancy", true), has("'fancy'"));
+  EXPECT_THAT(with("/normalizer", {{"type", "Precompiled"}, {"precompiled_charsmap", ""}}), has("'Precompiled'"));
+  EXPECT_THAT(with("/pre_tokenizer", {{"type", "UnicodeScripts"}}), has("'UnicodeScripts'"));
+  EXPECT_THAT(with("/decoder", {{"type", "CTC"}}), has("'CTC'"));
+  EXPECT_THAT(with("/post_processor", {{"type", "Other"}}), has("'Other'"));
+  EXPECT_THAT(with("/model/merges", json::array({json::array({"a", "c"})})), has("'c'"));
+  EXPECT_THAT(with("/model/merges", json::array({"a b c"})), has("two tokens"));
+  EXPECT_THAT(with("/model/merges", json::array({json::array({"b", "a"})})), has("'ba'"));
+  EXPECT_THAT(with("/model/vocab/x", 2), has("2"));
+  EXPECT_THAT(with("/model/vocab/x", -1), has("an id"));
+  EXPECT_THAT(with("/model/vocab/x", 1LL << 40), has("an id"));
+  EXPECT_THAT(with("/model/unk_token", "<unk>"), has("<unk>"));
+  EXPECT_THAT(with("/added_tokens/0/id", 1), has("'<s>'"));
+  EXPECT_THAT(with("/added_tokens/0/content", ""), has("empty"));
+  EXPECT_THAT(with("/added_tokens/0/content", "a"), has("one id"));
+  EXPECT_THAT(with("/added_tokens/1", {{"id", 4}, {"content", "<s>"}}), has("twice"));
+  EXPECT_THAT(with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}}),
+              has("regular expression"));
+  EXPECT_THAT(with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "a"}}}, {"behavior", "Sideways"}}),
+              has("behavior"));
+  const json nobody = {{"type", "TemplateProcessing"}, {"single", json::array()}, {"special_tokens", json::object()}};
+  EXPECT_THAT(with("/post_processor", nobody), has("0 times"));
+}
+
+TEST(TokenizerJson, RefusesKeysGivenTwice) {
+  EXPECT_THROW(tokenizer_from_json(R"({"model": {"vocab": {"a": 0, "a": 1}, "merges": []}})", "", "input"), Error);
+}
+
+TEST(TokenizerJson, TruncatedAnywhere) {
+  const std::string text = small().dump();
+  for (size_t size = 0; size < text.size(); ++size)
+    EXPECT_THROW(tokenizer_from_json(text.substr(0, size), "", "input"), Error) << size;
+}
+
+TEST(TokenizerJson, SavedAndOpened) {
+  const TemporaryFolder folder;
+  const Tokenizer tokenizer =
+      tokenizer_from_json(small().dump(), R"({"eos_token": "<s>", "model_max_length": 512})", "input");
+  save_tokenizer(tokenizer, folder.file("new"));
+  const Tokenizer again = open_tokenizer(folder.file("new"));
+  EXPECT_EQ(tokenizer_to_json(again), tokenizer_to_json(tokenizer));
+  EXPECT_EQ(again.eos(), 3);
+  EXPECT_EQ(again.config().model_max_length, 512);
+  EXPECT_THROW(open_tokenizer(folder.path()), Error);
 }
 
 }  // namespace

@@ -20,6 +20,8 @@
 #include "strata/base/process.h"
 #include "strata/blocks/patches.h"
 #include "strata/eval/score.h"
+#include "strata/ops/activation.h"
+#include "strata/ops/norm.h"
 #include "strata/route/order.h"
 #include "strata/stack/run.h"
 #include "strata/train/objective.h"
@@ -310,6 +312,45 @@ Comparison bench_gelu(const Common& common, const Bench& options) {
   return result;
 }
 
+// ---- operators that only move data, against moving it ----
+
+// Each against an ATen call that reads and writes as many numbers, on tensors far beyond the cache.
+std::vector<Comparison> bench_bandwidth(const Common& common, const Bench& options) {
+  constexpr int64_t kRows = 65536, kChannels = 768;
+  const at::NoGradGuard no_gradients;
+  const Tensor x = at::randn({kRows, kChannels}), y = at::randn_like(x), out = at::empty_like(x);
+  const Tensor gain = at::ones({kChannels}), bias = at::zeros({kChannels});
+  const Tensor both = at::randn({kRows, 2 * kChannels});
+  const auto copy = [&] { out.copy_(x); };
+  const auto add = [&] { at::add_out(const_cast<Tensor&>(out), x, y); };
+  Tensor result;  // kept until the next one is there, as in a network
+  struct Case {
+    const char* what;
+    std::function<void()> ours;
+    const char* moving;
+    std::function<void()> theirs;
+  };
+  const std::vector<Case> cases{
+      {"layer_norm", [&] { result = ops::layer_norm(x, gain, bias, 1e-5); }, "copy: 1 read, 1 written", copy},
+      {"rms_norm", [&] { result = ops::rms_norm(x, gain, 1e-5); }, "copy: 1 read, 1 written", copy},
+      {"gelu", [&] { result = ops::gelu(x); }, "copy: 1 read, 1 written", copy},
+      {"swiglu", [&] { result = ops::swiglu(both); }, "add: 2 read, 1 written", add},
+  };
+  std::vector<Comparison> all;
+  for (const auto& each : cases) {
+    Comparison comparison{fmt::format("{} on {} x {}, {} threads", each.what, kRows, kChannels, common.threads),
+                          {{each.what, {}}, {each.moving, {}}},
+                          {}};
+    each.ours();  // the first touch of fresh memory is not what is measured
+    for (int64_t turn = 0; turn < options.repeats; ++turn) {
+      comparison.series[0].milliseconds.push_back(milliseconds_of(each.ours));
+      comparison.series[1].milliseconds.push_back(milliseconds_of(each.theirs));
+    }
+    all.push_back(std::move(comparison));
+  }
+  return all;
+}
+
 void print(const Comparison& comparison) {
   std::cout << comparison.what << "\n";
   std::vector<std::vector<std::string>> rows;
@@ -336,6 +377,8 @@ void bench(const Common& common, const Bench& options) {
     all.push_back(std::move(comparison));
   };
   if (wanted("gelu")) done(bench_gelu(common, options));
+  if (wanted("bandwidth"))
+    for (auto& each : bench_bandwidth(common, options)) done(std::move(each));
   if (wanted("trie"))
     for (auto& each : bench_tries(options)) done(std::move(each));
   const auto time = [&](const Workload& work) { done(bench_work(common, options, work)); };

@@ -43,6 +43,7 @@ const TensorVerbs kVerbs{
     .probe = guarded<&probe, void, Probe>,
     .prune = guarded<&prune, void, Prune>,
     .merge = guarded<&merge, void, Merge>,
+    .generate = guarded<&generate, void, Generate>,
     .bench = guarded<&bench, void, Bench>,
     .torch_facts = guarded<&torch_facts, TorchFacts>,
     .gelu_milliseconds = guarded<&gelu_milliseconds, double>,

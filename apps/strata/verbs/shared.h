@@ -21,6 +21,7 @@ void run(const Common& common, const Run& options);
 void probe(const Common& common, const Probe& options);
 void prune(const Common& common, const Prune& options);
 void merge(const Common& common, const Merge& options);
+void generate(const Common& common, const Generate& options);
 void bench(const Common& common, const Bench& options);
 TorchFacts torch_facts(const Common& common);
 double gelu_milliseconds(const Common& common);

@@ -9,7 +9,9 @@
 #include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
+#include "strata/base/file.h"
 #include "strata/base/progress.h"
+#include "strata/surgery/merge_study.h"
 #include "strata/train/suite.h"
 
 namespace strata::cli {
@@ -125,10 +127,22 @@ void train_suite(const Common& common, const Train& options) {
     show(result);
 }
 
+void train_merge_study(const Common& common, const Train& options) {
+  MergeStudyConfig study = read_merge_study(options.recipe);
+  if (!options.seeds.empty()) study.seeds.assign(options.seeds.begin(), options.seeds.end());
+  study.overrides.insert(study.overrides.end(), options.set.begin(), options.set.end());
+  const std::string folder = options.run_folder.empty() ? "runs/merges-" + study.name : options.run_folder;
+  const MergeStudyResult result = run_merge_study(
+      study, {.run_folder = folder, .quiet = common.quiet, .force = options.force, .restart = options.restart});
+  std::cout << (common.json ? read_text(result.table_json, 1 << 20) : merge_study_markdown(result));
+  if (!common.json) std::cout << "\ntables: " << result.table_markdown << ", " << result.table_json << "\n";
+}
+
 }  // namespace
 
 void train(const Common& common, const Train& options) {
   if (is_suite(options.recipe)) return train_suite(common, options);
+  if (is_merge_study(options.recipe)) return train_merge_study(common, options);
   const Recipe recipe = read_recipe(options.recipe, options.set);
   std::vector<uint64_t> seeds = options.seeds;
   if (seeds.empty()) seeds.push_back(recipe.train.seed);

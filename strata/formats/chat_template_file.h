@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "strata/text/chat_template.h"
+
+namespace strata {
+
+/// The chat templates of a model's folder: chat_template.jinja and additional_chat_templates/NAME.jinja, else those of
+/// tokenizer_config.json (a text, or a list of {name, template}); special tokens from tokenizer_config.json, else
+/// special_tokens_map.json. Empty when the folder has none. Throws Error naming the file for what is malformed.
+ChatTemplates open_chat_templates(const std::string& folder);
+
+}  // namespace strata

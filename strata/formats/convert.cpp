@@ -1,0 +1,323 @@
+#include "strata/formats/convert.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <numeric>
+#include <optional>
+
+#include "strata/base/error.h"
+#include "strata/base/suggest.h"
+#include "strata/formats/json_fields.h"
+
+namespace strata {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr uint64_t kMostJson = uint64_t{256} << 20;
+constexpr uint64_t kShard = uint64_t{5} << 30;
+constexpr std::string_view kRopeDivisors = "rope_freqs.weight";
+
+std::string stem_of(const std::string& path) {
+  const fs::path plain(path);
+  return (plain.has_filename() ? plain : plain.parent_path()).stem().string();
+}
+
+int64_t rows_of(const std::vector<int64_t>& shape) {
+  return shape.empty() ? 1 : shape[0];
+}
+int64_t numbers_of(const std::vector<int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+int64_t columns_of(const std::vector<int64_t>& shape) {
+  const int64_t rows = rows_of(shape);
+  return rows == 0 ? 0 : numbers_of(shape) / rows;
+}
+
+// The shape on the other side: only transposing changes it.
+std::vector<int64_t> other_shape(const GgufTwin& twin, std::vector<int64_t> shape) {
+  if (twin.form == GgufForm::transposed) std::reverse(shape.begin(), shape.end());
+  return shape;
+}
+
+BlockType stored_type(const TensorView& view, const std::string& path) {
+  switch (view.dtype) {
+    case DType::F32:
+      return BlockType::F32;
+    case DType::F16:
+      return BlockType::F16;
+    case DType::BF16:
+      return BlockType::BF16;
+    case DType::F64:
+      return BlockType::F64;
+    default:
+      fail(path, ": tensor ", in_quotes(view.name), ": expected type F32, F16, BF16 or F64, found ",
+           dtype_name(view.dtype));
+  }
+}
+
+void refuse_misfits(const std::string& path, const std::vector<std::string>& missing,
+                    const std::vector<std::string>& unexpected) {
+  constexpr size_t shown = 5;
+  std::string problems;
+  if (!missing.empty()) problems = std::to_string(missing.size()) + " missing: " + join_names(missing, shown);
+  if (!unexpected.empty())
+    problems += (problems.empty() ? "" : "; ") + std::to_string(unexpected.size()) +
+                " unexpected: " + join_names(unexpected, shown);
+  if (!problems.empty()) fail(path, ": tensors do not fit the model's configuration: ", problems);
+}
+
+// ---- reading ---------------------------------------------------------------------------------------------------------
+
+SourceModel open_folder(const std::string& folder) {
+  const std::string config_path = folder + "/config.json";
+  std::error_code error;
+  if (!fs::exists(config_path, error)) fail(folder, ": expected a checkpoint with config.json, found none");
+  SourceModel model;
+  const std::string config_text = read_text(config_path, kMostJson);
+  const json config = parse_json(config_text, config_path);
+  model.config = ordered_json::parse(config_text);
+  const GgufModel kind = gguf_model_of(config, config_path);
+  const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
+  model.warnings = file->warnings();
+  std::map<std::string, const TensorView*> there;
+  for (const TensorView* view : file->tensors())
+    if (const auto name = canonical_name(kind.model_type, view->name); name && !there.emplace(*name, view).second)
+      fail(folder, ": two tensors are called ", in_quotes(*name), " in different versions of transformers");
+  std::vector<std::string> missing, unexpected;
+  for (const GgufTwin& twin : gguf_twins(kind)) {
+    const auto found = there.find(twin.file);
+    if (found == there.end()) {
+      if (twin.required) missing.push_back(twin.file);
+      continue;
+    }
+    const TensorView& view = *found->second;
+    const BlockType type = stored_type(view, folder);
+    model.tensors.push_back({twin.file, view.shape, type, [file, &view, type] {
+                               std::vector<float> values(numbers_of(view.shape));
+                               dequantise(type, view.bytes.data(), values.data(), std::ssize(values));
+                               return values;
+                             }});
+    there.erase(found);
+  }
+  for (const auto& [name, view] : there) unexpected.push_back(view->name);
+  refuse_misfits(folder, missing, unexpected);
+  model.vocabulary = [folder](int64_t rows) { return vocabulary_to_gguf(folder, rows); };
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json",
+                           "special_tokens_map.json"})
+    if (fs::exists(folder + "/" + name, error)) model.companions[name] = read_text(folder + "/" + name, kMostJson);
+  return model;
+}
+
+SourceModel open_gguf(const std::string& path) {
+  const auto files = std::make_shared<const GgufFiles>(path);
+  SourceModel model;
+  model.config = config_from_gguf(*files);
+  const GgufModel kind = gguf_model_of(json(model.config), path);
+  std::vector<std::string> missing, unexpected;
+  size_t used = 0;
+  for (const GgufTwin& twin : gguf_twins(kind)) {
+    const GgufTensor* tensor = files->find(twin.gguf);
+    if (tensor == nullptr) {
+      if (twin.required) missing.push_back(twin.gguf);
+      continue;
+    }
+    ++used;
+    model.tensors.push_back({twin.file, other_shape(twin, tensor->shape), tensor->type, [files, tensor, twin] {
+                               std::vector<float> values(tensor->count());
+                               dequantise(tensor->type, tensor->bytes.data(), values.data(), std::ssize(values));
+                               return from_gguf_form(twin, std::move(values), rows_of(tensor->shape),
+                                                     columns_of(tensor->shape));
+                             }});
+  }
+  if (used + (files->find(kRopeDivisors) != nullptr ? 1 : 0) != files->tensors().size()) {
+    const auto twins = gguf_twins(kind);
+    for (const GgufTensor* tensor : files->tensors())
+      if (tensor->name != kRopeDivisors &&
+          std::none_of(twins.begin(), twins.end(), [&](const GgufTwin& twin) { return twin.gguf == tensor->name; }))
+        unexpected.push_back(tensor->name);
+  }
+  refuse_misfits(path, missing, unexpected);
+  model.vocabulary = [files](int64_t) {
+    GgufVocabulary kept;
+    for (const auto& entry : files->first().metadata())
+      if (entry.first.starts_with("tokenizer.")) kept.metadata.push_back(entry);
+    return kept;
+  };
+  model.companions = vocabulary_from_gguf(files->first(), model.warnings);
+  return model;
+}
+
+// ---- writing ---------------------------------------------------------------------------------------------------------
+
+// The one type of all matrices, or F32 where they differ or are blocks.
+BlockType common_type(const SourceModel& model) {
+  std::optional<BlockType> type;
+  for (const SourceTensor& tensor : model.tensors) {
+    if (tensor.shape.size() < 2) continue;
+    if (type && *type != tensor.type) return BlockType::F32;
+    type = tensor.type;
+  }
+  return type == BlockType::F16 || type == BlockType::BF16 ? *type : BlockType::F32;
+}
+
+std::vector<std::byte> packed(BlockType type, const std::vector<float>& values, const std::string& name) {
+  std::vector<std::byte> bytes(block_bytes(type, std::ssize(values)));
+  try {
+    quantise(type, values.data(), bytes.data(), std::ssize(values));
+  } catch (const Error& problem) {
+    fail("tensor ", in_quotes(name), ": ", problem.what());
+  }
+  return bytes;
+}
+
+void write_json_file(const std::string& path, const ordered_json& value) {
+  write_file_atomic(path, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+}
+
+bool part_of_checkpoint(const std::string& name) {
+  return name.ends_with(".json") || name.ends_with(".jinja") ||
+         (name.starts_with("model") && name.ends_with(".safetensors"));
+}
+
+ConvertReport write_folder(const SourceModel& model, const std::string& out, std::optional<BlockType> asked) {
+  const BlockType type = asked.value_or(common_type(model));
+  const std::string target = fs::path(out).has_filename() ? out : fs::path(out).parent_path().string();
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(target, error))
+    if (!part_of_checkpoint(entry.path().filename().string()))
+      fail(target, ": would be replaced by a model, but holds ", in_quotes(entry.path().filename().string()),
+           ", which is no part of one; choose another folder");
+  const std::string temporary = target + ".new." + std::to_string(::getpid());
+  fs::remove_all(temporary, error);
+  if (!fs::create_directories(temporary, error)) fail(temporary, ": cannot make this folder: ", error.message());
+  ConvertReport report{.to = "hf", .tensors = model.tensors.size(), .bytes = 0, .warnings = model.warnings};
+  try {
+    std::vector<std::vector<std::byte>> kept;
+    std::vector<TensorView> views;
+    for (const SourceTensor& tensor : model.tensors) {
+      const auto& bytes = kept.emplace_back(packed(type, tensor.values(), tensor.name));
+      const DType dtype = type == BlockType::F16 ? DType::F16 : type == BlockType::BF16 ? DType::BF16 : DType::F32;
+      views.push_back({tensor.name, dtype, tensor.shape, bytes});
+      report.bytes += bytes.size();
+    }
+    write_checkpoint_tensors(temporary, views, kShard);
+    ordered_json config = model.config;
+    config["dtype"] = type == BlockType::F16 ? "float16" : type == BlockType::BF16 ? "bfloat16" : "float32";
+    config["torch_dtype"] = config["dtype"];
+    write_json_file(temporary + "/config.json", config);
+    for (const auto& [name, text] : model.companions) write_file_atomic(temporary + "/" + name, text);
+    publish_folder(temporary, target);
+  } catch (...) {
+    fs::remove_all(temporary, error);
+    throw;
+  }
+  return report;
+}
+
+// Vectors and the tables that models read by single numbers stay whole; rows that are no whole blocks become F16.
+BlockType type_in_gguf(const SourceTensor& tensor, const GgufTwin& twin, const std::vector<int64_t>& shape,
+                       std::optional<BlockType> asked) {
+  if (shape.size() < 2 || twin.gguf == "position_embd.weight") return BlockType::F32;
+  BlockType type = asked.value_or(tensor.type);
+  if (!block_type_info(type).write) type = BlockType::F32;
+  return shape.back() % block_type_info(type).values == 0 ? type : BlockType::F16;
+}
+
+// general.file_type: what most of the file is, by llama.cpp's numbers.
+uint32_t file_type(BlockType type) {
+  switch (type) {
+    case BlockType::F16:
+      return 1;
+    case BlockType::Q4_0:
+      return 2;
+    case BlockType::Q8_0:
+      return 7;
+    case BlockType::BF16:
+      return 32;
+    default:
+      return 0;
+  }
+}
+
+ConvertReport write_model_gguf(const SourceModel& model, const std::string& in, const std::string& out,
+                               std::optional<BlockType> asked) {
+  GgufConfig config = config_to_gguf(json(model.config), in + ": config.json");
+  std::map<std::string, const SourceTensor*> there;
+  for (const SourceTensor& tensor : model.tensors) there.emplace(tensor.name, &tensor);
+  ConvertReport report{.to = "gguf", .tensors = 0, .bytes = 0, .warnings = model.warnings};
+  std::vector<std::vector<std::byte>> kept;
+  std::vector<GgufTensor> tensors;
+  std::map<BlockType, uint64_t> bytes_of_type;
+  const auto add = [&](const std::string& name, BlockType type, std::vector<int64_t> shape,
+                       std::vector<std::byte> bytes) {
+    kept.push_back(std::move(bytes));
+    tensors.push_back({name, type, std::move(shape), kept.back()});
+    bytes_of_type[type] += kept.back().size();
+    report.bytes += kept.back().size();
+  };
+  int64_t rows = 0;
+  for (const GgufTwin& twin : gguf_twins(config.model)) {
+    const auto found = there.find(twin.file);
+    if (found == there.end() || (twin.gguf == "output.weight" && config.model.tied)) continue;
+    const SourceTensor& tensor = *found->second;
+    const std::vector<int64_t> shape = other_shape(twin, tensor.shape);
+    if (twin.gguf == "token_embd.weight") rows = rows_of(shape);
+    const BlockType type = type_in_gguf(tensor, twin, shape, asked);
+    const auto values = to_gguf_form(twin, tensor.values(), rows_of(tensor.shape), columns_of(tensor.shape));
+    add(twin.gguf, type, shape, packed(type, values, tensor.name));
+  }
+  if (!config.rope_divisors.empty())
+    add(std::string(kRopeDivisors), BlockType::F32, {std::ssize(config.rope_divisors)},
+        packed(BlockType::F32, config.rope_divisors, std::string(kRopeDivisors)));
+  const auto most = std::max_element(bytes_of_type.begin(), bytes_of_type.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  GgufMetadata metadata = std::move(config.metadata);
+  metadata.emplace_back("general.name", stem_of(in));
+  metadata.emplace_back("general.file_type", file_type(most == bytes_of_type.end() ? BlockType::F32 : most->first));
+  metadata.emplace_back("general.quantization_version", uint32_t{2});
+  GgufVocabulary vocabulary = model.vocabulary(rows);
+  std::move(vocabulary.metadata.begin(), vocabulary.metadata.end(), std::back_inserter(metadata));
+  std::move(vocabulary.warnings.begin(), vocabulary.warnings.end(), std::back_inserter(report.warnings));
+  report.tensors = tensors.size();
+  write_gguf(out, metadata, tensors);
+  return report;
+}
+
+std::optional<BlockType> asked_type(const std::string& dtype, bool gguf) {
+  if (dtype.empty()) return std::nullopt;
+  const auto type = parse_block_type(dtype);
+  if (!type || !block_type_info(*type).write)
+    fail_usage("convert: expected --dtype f32, f16, bf16, q8_0 or q4_0, got ", dtype);
+  if (!gguf && block_type_info(*type).values > 1)
+    fail_usage("convert: safetensors files hold no blocks of ", dtype,
+               "; expected --dtype f32, f16 or bf16, or --to gguf");
+  return type;
+}
+
+}  // namespace
+
+SourceModel open_source(const std::string& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) fail(path, ": there is no such file or folder");
+  return fs::is_directory(path, error) ? open_folder(path) : open_gguf(path);
+}
+
+ConvertReport convert_checkpoint(const std::string& in, const std::string& out, const ConvertOptions& options) {
+  const std::string to = !options.to.empty() ? options.to : out.ends_with(".gguf") ? "gguf" : "hf";
+  if (to != "gguf" && to != "hf") fail_usage("convert: expected --to gguf or hf, got ", to);
+  const auto type = asked_type(options.dtype, to == "gguf");
+  std::error_code error;
+  if (fs::exists(out, error) && fs::equivalent(in, out, error))
+    fail_usage("convert: expected another place for the result than ", in);
+  const SourceModel model = open_source(in);
+  return to == "gguf" ? write_model_gguf(model, in, out, type) : write_folder(model, out, type);
+}
+
+}  // namespace strata

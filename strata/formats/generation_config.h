@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strata/text/sampling.h"
+
+namespace strata {
+
+/// What a checkpoint says about generating with it.
+struct GenerationConfig {
+  Sampling sampling;
+  int64_t max_length = 20;                // prompt and output together; max_new_tokens goes before it
+  std::optional<int64_t> max_new_tokens;  // of output
+  std::optional<int32_t> bos, pad;
+  std::vector<int32_t> ends;              // eos_token_id: the one that comes is put out, then generation ends
+  std::vector<std::string> stop;          // texts that end the output
+  std::vector<std::string> not_followed;  // keys that ask for what Strata does not do, such as num_beams 4
+
+  /// How many tokens may follow a prompt of so many.
+  int64_t new_tokens_after(int64_t prompt) const;
+};
+
+/// Reads generation_config.json of Hugging Face transformers, 4 or 5. Keys that are absent or null have its defaults
+/// (top_k 50 among them, active when do_sample is true). Throws Error naming `file` and key for wrong types and values.
+GenerationConfig generation_config_from_json(const nlohmann::json& json, const std::string& file);
+
+/// That of a model's folder; without the file, the ids of config.json and the defaults.
+GenerationConfig open_generation_config(const std::string& folder);
+
+}  // namespace strata

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "strata/formats/peft_config.h"
+#include "strata/models/checkpoint.h"
+
+namespace strata {
+
+/// A LoRA adapter as PEFT saves it (Hu et al. 2021): for each adapted linear layer a [rank, in] and b [out, rank], by
+/// the layer's path in the Hugging Face model ("model.layers.0.self_attn.q_proj").
+struct Adapter {
+  struct Pair {
+    Tensor a, b;
+  };
+  PeftConfig config;
+  std::map<std::string, Pair> modules;
+};
+
+/// Reads adapter_config.json and adapter_model.safetensors of a folder; 16-bit matrices become float32. Throws Error
+/// for names that PEFT would not apply, for halves of pairs, and for ranks other than the config's.
+Adapter read_adapter(const std::string& folder);
+
+/// Writes both, whole or not at all each.
+void write_adapter(const std::string& folder, const Adapter& adapter);
+
+/// One change of a weight [out, in] from changes of its rows: part i adds scale b a to the rows from `row` on. The
+/// result has their a one below the other and a b with zeros elsewhere, scale 1; gradients flow into the parts.
+struct RowsLowRank {
+  Tensor a, b;
+  double scale = 1;
+  int64_t row = 0;
+};
+LowRank stack_low_rank(const std::vector<RowsLowRank>& parts, int64_t out);
+
+/// What an adapter adds to a stack's weights while it runs. Layers that are one in the stack and several in the
+/// checkpoint (q, k and v; gate and up) become one change of their rows. Throws Error for layers the stack does not
+/// have, for shapes that do not fit, and for layers that target_modules names but the adapter lacks.
+Overlay adapter_overlay(const Adapter& adapter, const Stack& stack, const CheckpointNames& names);
+
+/// Adds it to the weights for good.
+void merge_adapter(const Adapter& adapter, Stack& stack, const CheckpointNames& names);
+
+}  // namespace strata

@@ -1,0 +1,61 @@
+#include "strata/text/chat_template.h"
+
+#include <nlohmann/json.hpp>
+
+#include "strata/base/error.h"
+#include "strata/text/jinja_parser.h"
+#include "strata/text/jinja_run.h"
+
+namespace strata {
+
+struct ChatTemplate::Parsed {
+  std::string name;
+  jinja::Body body;
+};
+
+ChatTemplate::ChatTemplate(std::string_view source, std::string name) {
+  jinja::Body body = jinja::parse(source, name);
+  parsed_ = std::make_shared<const Parsed>(Parsed{std::move(name), std::move(body)});
+}
+
+RenderedChat ChatTemplate::render(const nlohmann::ordered_json& variables, const ChatTemplateLimits& limits,
+                                  std::optional<std::time_t> now) const {
+  if (!variables.is_object()) fail(parsed_->name, ": expected an object of variables");
+  jinja::Output output = jinja::run(parsed_->body, jinja::Value::from_json(variables), now.value_or(std::time(nullptr)),
+                                    {limits.steps, limits.output}, parsed_->name);
+  return {std::move(output.text), std::move(output.generated)};
+}
+
+const ChatTemplate& ChatTemplates::find(std::string_view name, bool with_tools) const {
+  const auto named = [&](std::string_view wanted) -> const ChatTemplate* {
+    for (const auto& [known, entry] : templates)
+      if (known == wanted) return &entry;
+    return nullptr;
+  };
+  if (name.empty() && with_tools)
+    if (const ChatTemplate* found = named("tool_use")) return *found;
+  if (const ChatTemplate* found = named(name.empty() ? "default" : name)) return *found;
+  if (name.empty() && templates.size() == 1) return templates.front().second;
+  std::string known;
+  for (const auto& entry : templates) known += (known.empty() ? "" : ", ") + entry.first;
+  fail("expected a chat template called '", name.empty() ? "default" : name, "', found ",
+       known.empty() ? "none; the model was not made for conversations, give it a plain prompt" : known);
+}
+
+RenderedChat ChatTemplates::render(const Chat& chat, std::string_view name, const ChatTemplateLimits& limits,
+                                   std::optional<std::time_t> now) const {
+  if (!chat.messages || !chat.messages->is_array()) fail("chat: expected a list of messages");
+  for (const auto& message : *chat.messages)
+    if (!message.is_object() || !message.contains("role"))
+      fail("chat: expected each message to be an object with \"role\" and \"content\"");
+  nlohmann::ordered_json variables = nlohmann::ordered_json::object();
+  for (const auto& [token, text] : special_tokens) variables[token] = text;
+  variables["messages"] = *chat.messages;
+  variables["tools"] = chat.tools ? *chat.tools : nlohmann::ordered_json();
+  variables["documents"] = nullptr;
+  variables["add_generation_prompt"] = chat.add_generation_prompt;
+  if (chat.more) variables.update(*chat.more);
+  return find(name, chat.tools != nullptr).render(variables, limits, now);
+}
+
+}  // namespace strata

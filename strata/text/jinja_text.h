@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strata/text/jinja_functions.h"
+
+namespace strata::jinja {
+
+/// Python's methods of str, as templates use them. Cases change for the letters of ASCII only.
+std::string upper(std::string_view text);
+std::string lower(std::string_view text);
+std::string capitalised(std::string_view text);
+std::string title(std::string_view text);
+/// Without what is white space, or one of `characters` if given, at the ends asked for.
+std::string_view stripped(std::string_view text, const std::string* characters, bool left, bool right);
+std::string replaced(std::string_view text, std::string_view from, std::string_view to, int64_t most, Meter& meter);
+std::vector<std::string_view> lines_of(std::string_view text);
+
+bool has_text_method(std::string_view name);
+Value call_text_method(const std::string& self, const std::string& name, const Arguments& arguments, Meter& meter);
+
+}  // namespace strata::jinja

@@ -1,0 +1,173 @@
+#include "strata/text/json_pattern.h"
+
+#include "strata/base/error.h"
+
+namespace strata {
+namespace {
+
+constexpr int kDeepest = 100;
+
+class Translator {
+ public:
+  Translator(std::string_view pattern, const std::string& name) : text_(pattern), name_(name) {}
+
+  std::string run() {
+    const bool begins = take('^');
+    const bool ends = text_.ends_with('$') && !text_.ends_with("\\$");
+    if (ends) text_.remove_suffix(1);
+    const std::string body = alternatives();
+    if (at_ < text_.size()) reject("found a ) that closes nothing");
+    // ^a|b$ binds each end to one alternative only.
+    if (top_level_alternatives_ && (begins || ends)) reject("expected brackets around alternatives between ^ and $");
+    return (begins ? "" : "char* ") + ("(" + body + ")") + (ends ? "" : " char*");
+  }
+
+ private:
+  template <class... Parts>
+  [[noreturn]] void reject(const Parts&... parts) const {
+    fail(name_, ": pattern: ", parts..., " at character ", at_ + 1);
+  }
+  bool next_is(char c) const { return at_ < text_.size() && text_[at_] == c; }
+  bool take(char c) {
+    if (!next_is(c)) return false;
+    ++at_;
+    return true;
+  }
+
+  std::string alternatives() {
+    if (++depth_ > kDeepest) reject("expected at most ", kDeepest, " groups inside each other");
+    std::string out = items();
+    while (take('|')) {
+      if (depth_ == 1) top_level_alternatives_ = true;
+      out += " | " + items();
+    }
+    --depth_;
+    return out;
+  }
+
+  std::string items() {
+    std::string out;
+    while (at_ < text_.size() && !next_is('|') && !next_is(')')) out += (out.empty() ? "" : " ") + item() + behind();
+    return out.empty() ? "\"\"" : out;
+  }
+
+  std::string behind() {
+    std::string out;
+    if (next_is('?') || next_is('*') || next_is('+')) {
+      out = text_[at_++];
+    } else if (next_is('{')) {
+      const size_t end = text_.find('}', at_);
+      if (end == std::string_view::npos) reject("a { has no }");
+      out = std::string(text_.substr(at_, end - at_ + 1));
+      if (out.find_first_not_of("{},0123456789") != std::string::npos) reject("expected {m}, {m,} or {m,n}");
+      at_ = end + 1;
+    }
+    if (!out.empty() && next_is('?')) ++at_;  // lazy: the same texts match
+    return out;
+  }
+
+  std::string item() {
+    const char c = text_[at_];
+    if (take('(')) {
+      if (take('?') && !take(':')) reject("groups that begin with (? other than (?: are not followed");
+      const std::string inner = alternatives();
+      if (!take(')')) reject("a ( has no )");
+      return "(" + inner + ")";
+    }
+    if (take('[')) return character_class();
+    if (take('.')) return "[^\"\\\\\\x00-\\x1f\\x7f]";
+    if (take('\\')) {
+      if (const std::string set = shorthand(); !set.empty()) return set;
+      return literal();
+    }
+    if (std::string_view("^$*+?{}])").find(c) != std::string_view::npos)
+      reject("found ", std::string(1, c), " where it means nothing; write \\", std::string(1, c));
+    return literal();
+  }
+
+  // \d \w \s and their negations, behind the backslash; nothing for an escaped character.
+  std::string shorthand() {
+    const char c = at_ < text_.size() ? text_[at_] : ' ';
+    const char* set = c == 'd'   ? "[0-9]"
+                      : c == 'D' ? "[^0-9\"\\\\\\x00-\\x1f\\x7f]"
+                      : c == 'w' ? "[0-9A-Za-z_]"
+                      : c == 'W' ? "[^0-9A-Za-z_\"\\\\\\x00-\\x1f\\x7f]"
+                      : c == 's' ? "[ ]"
+                      : c == 'S' ? "[!#-\\[\\]-~]"
+                                 : "";
+    if (*set != '\0') {
+      ++at_;
+      return set;
+    }
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+      reject("\\", std::string(1, c), " is not followed");
+    return "";
+  }
+
+  std::string character() {
+    const char c = at_ < text_.size() ? text_[at_] : '\0';
+    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+      reject("expected a character that JSON writes as it is");
+    size_t length = 1;
+    if (static_cast<unsigned char>(c) >= 0x80)
+      while (at_ + length < text_.size() && (static_cast<unsigned char>(text_[at_ + length]) & 0xc0) == 0x80) ++length;
+    at_ += length;
+    return std::string(text_.substr(at_ - length, length));
+  }
+
+  std::string literal() { return "\"" + character() + "\""; }
+
+  std::string character_class() {
+    const bool negated = take('^');
+    std::string out = negated ? "[^\"\\\\\\x00-\\x1f\\x7f" : "[";
+    bool any = false;
+    while (!take(']')) {
+      if (at_ >= text_.size()) reject("a [ has no ]");
+      any = true;
+      if (take('\\')) {
+        if (next_is('d') || next_is('w') || next_is('s')) {
+          out += next_is('d') ? "0-9" : next_is('w') ? "0-9A-Za-z_" : " ";
+          ++at_;
+          continue;
+        }
+        if (const std::string set = shorthand(); !set.empty()) reject("a negated set inside a class is not followed");
+        out += escaped(character());
+      } else if (next_is('-')) {
+        ++at_;
+        out += "\\-";
+      } else {
+        out += escaped(character());
+      }
+      if (next_is('-') && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
+        ++at_;
+        take('\\');
+        const std::string high = character();
+        // What lies between must not hold what JSON escapes.
+        const auto low = static_cast<unsigned char>(out.back()), last = static_cast<unsigned char>(high[0]);
+        if (!negated && ((low < '"' && last > '"') || (low < '\\' && last > '\\')))
+          reject("expected a range without quotes and backslashes");
+        out += "-" + escaped(high);
+      }
+    }
+    if (!any) reject("an empty class matches nothing");
+    return out + "]";
+  }
+
+  static std::string escaped(const std::string& character) {
+    return character == "]" || character == "[" || character == "^" || character == "-" ? "\\" + character : character;
+  }
+
+  std::string_view text_;
+  const std::string& name_;
+  size_t at_ = 0;
+  int depth_ = 0;
+  bool top_level_alternatives_ = false;
+};
+
+}  // namespace
+
+std::string json_pattern_to_grammar(std::string_view pattern, const std::string& name) {
+  return Translator(pattern, name).run();
+}
+
+}  // namespace strata

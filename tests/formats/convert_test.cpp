@@ -1,0 +1,182 @@
+#include "strata/formats/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <numeric>
+
+#include "strata/base/error.h"
+#include "tests/temporary_folder.h"
+
+namespace strata {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+const std::string kModels = "tests/golden/hf_language/";
+
+template <class Call>
+std::string message_of(Call&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void expect_same_tensors(const SourceModel& want, const SourceModel& got) {
+  ASSERT_EQ(want.tensors.size(), got.tensors.size());
+  for (size_t i = 0; i < want.tensors.size(); ++i) {
+    EXPECT_EQ(want.tensors[i].name, got.tensors[i].name);
+    EXPECT_EQ(want.tensors[i].shape, got.tensors[i].shape) << want.tensors[i].name;
+    EXPECT_TRUE(want.tensors[i].values() == got.tensors[i].values()) << want.tensors[i].name;
+  }
+}
+
+// The file without the config.json it carries, as another program would have written it.
+void forget_config(const std::string& from, const std::string& to) {
+  const Gguf file(from);
+  GgufMetadata metadata = file.metadata();
+  std::erase_if(metadata, [](const auto& entry) { return entry.first == "strata.config"; });
+  write_gguf(to, metadata, file.tensors());
+}
+
+TEST(GgufForms, RowsGoWhereTheyBelong) {
+  std::vector<float> rows(12);
+  std::iota(rows.begin(), rows.end(), 0.0F);
+  const GgufTwin two_heads{"q", "q", GgufForm::interleaved, 2};
+  EXPECT_THAT(to_gguf_form(two_heads, rows, 12, 1), testing::ElementsAre(0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11));
+  EXPECT_EQ(from_gguf_form(two_heads, to_gguf_form(two_heads, rows, 12, 1), 12, 1), rows);
+  const GgufTwin fused{"qkv", "qkv", GgufForm::per_kind, 2};
+  EXPECT_THAT(to_gguf_form(fused, rows, 12, 1), testing::ElementsAre(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11));
+  EXPECT_EQ(from_gguf_form(fused, to_gguf_form(fused, rows, 12, 1), 12, 1), rows);
+  const GgufTwin turned{"w", "w", GgufForm::transposed};
+  EXPECT_THAT(to_gguf_form(turned, rows, 3, 4), testing::ElementsAre(0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11));
+  EXPECT_EQ(from_gguf_form(turned, to_gguf_form(turned, rows, 3, 4), 4, 3), rows);
+  EXPECT_THAT(message_of([&] { to_gguf_form({"q", "q", GgufForm::interleaved, 5}, rows, 12, 1); }),
+              HasSubstr("tensor 'q': expected rows in 5 equal heads, found 12 rows"));
+}
+
+class ConvertEach : public testing::TestWithParam<const char*> {};
+
+TEST_P(ConvertEach, ThereAndBackIsTheSame) {
+  const TemporaryFolder folder;
+  const std::string in = kModels + GetParam();
+  const SourceModel model = open_source(in);
+  convert_checkpoint(in, folder.file("m.gguf"), {.dtype = "f32"});
+  expect_same_tensors(model, open_source(folder.file("m.gguf")));
+  convert_checkpoint(folder.file("m.gguf"), folder.file("back"), {});
+  const SourceModel back = open_source(folder.file("back"));
+  expect_same_tensors(model, back);
+  json want(model.config), got(back.config);
+  for (const char* key : {"dtype", "torch_dtype"}) want.erase(key), got.erase(key);
+  EXPECT_EQ(want, got);
+}
+
+TEST_P(ConvertEach, MetadataAloneSaysAsMuch) {
+  const TemporaryFolder folder;
+  const std::string in = kModels + GetParam();
+  convert_checkpoint(in, folder.file("a.gguf"), {.dtype = "f32"});
+  forget_config(folder.file("a.gguf"), folder.file("b.gguf"));
+  const SourceModel want = open_source(in), got = open_source(folder.file("b.gguf"));
+  expect_same_tensors(want, got);
+  // Both configurations are one and the same to GGUF.
+  GgufMetadata ours = config_to_gguf(json(want.config), "want").metadata,
+               theirs = config_to_gguf(json(got.config), "got").metadata;
+  for (auto* metadata : {&ours, &theirs})
+    std::erase_if(*metadata, [](const auto& entry) { return entry.first == "strata.config"; });
+  EXPECT_EQ(ours, theirs);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, ConvertEach,
+                         testing::Values("llama", "llama_linear", "llama_sharded", "mistral", "qwen3", "gpt2",
+                                         "gpt_neox", "gpt_neox_sequential"),
+                         [](const auto& name) { return std::string(name.param); });
+
+TEST(Convert, Llama3ScalingBecomesDivisors) {
+  const TemporaryFolder folder;
+  const std::string in = kModels + "llama_llama3";
+  convert_checkpoint(in, folder.file("a.gguf"), {});
+  const Gguf file(folder.file("a.gguf"));
+  const GgufTensor* divisors = file.find_tensor("rope_freqs.weight");
+  ASSERT_NE(divisors, nullptr);
+  const GgufConfig config = config_to_gguf(json(open_source(in).config), in);
+  EXPECT_EQ(std::ssize(config.rope_divisors), divisors->count());
+  expect_same_tensors(open_source(in), open_source(folder.file("a.gguf")));
+  forget_config(folder.file("a.gguf"), folder.file("b.gguf"));
+  const json scaling = open_source(folder.file("b.gguf")).config["rope_scaling"];
+  EXPECT_EQ(scaling["rope_type"], "longrope");  // the fixture's scaling is not that of a published model
+  EXPECT_EQ(scaling["short_factor"].get<std::vector<float>>(), config.rope_divisors);
+}
+
+TEST(Convert, TypesAreThoseAskedFor) {
+  const TemporaryFolder folder;
+  const std::string in = kModels + "qwen3";
+  for (const char* dtype : {"f32", "f16", "bf16", "q8_0", "q4_0"}) {
+    SCOPED_TRACE(dtype);
+    convert_checkpoint(in, folder.file("a.gguf"), {.dtype = dtype});
+    const Gguf file(folder.file("a.gguf"));
+    const BlockTypeInfo& info = block_type_info(*parse_block_type(dtype));
+    for (const GgufTensor& tensor : file.tensors()) {
+      const bool fits = tensor.shape.back() % info.values == 0;
+      const std::string_view want = tensor.shape.size() < 2 ? "F32" : fits ? info.name : "F16";
+      EXPECT_EQ(block_type_info(tensor.type).name, want) << tensor.name;
+    }
+    EXPECT_EQ(convert_checkpoint(folder.file("a.gguf"), folder.file("back"), {.dtype = "bf16"}).to, "hf");
+    EXPECT_EQ(open_source(folder.file("back")).config["dtype"], "bfloat16");
+  }
+}
+
+TEST(Convert, Qwen2WithoutItsWindow) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(message_of([&] { convert_checkpoint(kModels + "qwen2", folder.file("a.gguf"), {}); }),
+              HasSubstr("use_sliding_window: expected false"));
+  std::filesystem::copy(kModels + "qwen2", folder.file("in"));
+  json config = json::parse(read_text(folder.file("in/config.json"), 1 << 20));
+  config["use_sliding_window"] = false;
+  write_file_atomic(folder.file("in/config.json"), config.dump());
+  convert_checkpoint(folder.file("in"), folder.file("a.gguf"), {});
+  expect_same_tensors(open_source(folder.file("in")), open_source(folder.file("a.gguf")));
+  EXPECT_EQ(Gguf(folder.file("a.gguf")).text("general.architecture"), "qwen2");
+}
+
+TEST(Convert, SaysWhatGgufCannot) {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const std::string& in, const std::string& out = "a.gguf", ConvertOptions options = {}) {
+    return message_of([&] { convert_checkpoint(in, folder.file(out), options); });
+  };
+  EXPECT_THAT(refusal(kModels + "opt"), HasSubstr("expected a model of type llama"));
+  EXPECT_THAT(refusal(kModels + "llama_dynamic"), HasSubstr("rope_type: expected default, linear, llama3 or yarn"));
+  EXPECT_THAT(refusal(kModels + "gpt2_scaled"), HasSubstr("scale_attn_by_inverse_layer_idx"));
+  EXPECT_THAT(refusal(kModels + "nothing"), HasSubstr("there is no such file or folder"));
+  EXPECT_THAT(refusal(kModels + "llama", "b", {.dtype = "q8_0"}), HasSubstr("safetensors files hold no blocks"));
+  EXPECT_THAT(refusal(kModels + "llama", "b", {.dtype = "q4_k"}), HasSubstr("expected --dtype f32, f16, bf16"));
+  EXPECT_THAT(refusal(kModels + "llama", "b", {.to = "onnx"}), HasSubstr("expected --to gguf or hf, got onnx"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a.gguf")));
+}
+
+TEST(Convert, MissingAndUnknownTensorsAreNamed) {
+  const TemporaryFolder folder;
+  convert_checkpoint(kModels + "gpt2", folder.file("a.gguf"), {});
+  const Gguf file(folder.file("a.gguf"));
+  std::vector<GgufTensor> tensors = file.tensors();
+  tensors[2].name = "blk.0.attn_nrm.weight";
+  write_gguf(folder.file("b.gguf"), file.metadata(), tensors);
+  EXPECT_THAT(message_of([&] { open_source(folder.file("b.gguf")); }),
+              HasSubstr("1 missing: blk.0.attn_norm.weight; 1 unexpected: blk.0.attn_nrm.weight"));
+}
+
+TEST(Convert, NothingOfOthersIsReplaced) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.file("mine"));
+  write_file_atomic(folder.file("mine/letter.txt"), "dear");
+  EXPECT_THAT(message_of([&] { convert_checkpoint(kModels + "gpt2", folder.file("mine"), {}); }),
+              HasSubstr("would be replaced by a model, but holds 'letter.txt'"));
+  EXPECT_EQ(read_text(folder.file("mine/letter.txt"), 100), "dear");
+}
+
+}  // namespace
+}  // namespace strata
