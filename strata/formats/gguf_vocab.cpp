@@ -244,8 +244,8 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
     const bool special = types[i] == kControl || types[i] == kUnknown;
     if (special || types[i] == kUser) added.push_back(added_token(static_cast<int64_t>(i), texts[i], special));
     if (types[i] == kUnknown) unknown = texts[i];
-    if (types[i] != kUnused && types[i] != kUser && types[i] != kControl) vocabulary[texts[i]] = i;
-    if (spm && types[i] == kControl) vocabulary[texts[i]] = i;
+    // Added tokens too: the `tokenizers` library numbers those anew that the vocabulary lacks.
+    if (types[i] != kUnused) vocabulary[texts[i]] = i;
   }
   ordered_json merges = ordered_json::array();
   if (spm) {

@@ -42,12 +42,12 @@ TEST(PeftConfig, LeastConfigHasPeftsDefaults) {
 TEST(PeftConfig, ScalesByRankPatternAndRoot) {
   EXPECT_DOUBLE_EQ(read(R"(, "r": 4, "lora_alpha": 16)").scale_of("a.q_proj"), 4);
   EXPECT_DOUBLE_EQ(read(R"(, "r": 4, "lora_alpha": 16, "use_rslora": true)").scale_of("a.q_proj"), 8);
-  const PeftConfig config =
-      read(R"j(, "r": 4, "lora_alpha": 16, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {".*\\.(down_proj|k_proj)": 6})j");
+  const PeftConfig config = read(
+      R"j(, "r": 4, "lora_alpha": 16, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {".*\\.(down_proj|k_proj)": 6})j");
   EXPECT_EQ(config.rank_of("x.q_proj"), 2);
-EXPECT_DOUBLE_EQ(config.scale_of("x.q_proj"), 8);
-EXPECT_EQ(config.rank_of("x.mlp.down_proj"), 4);
-EXPECT_DOUBLE_EQ(config.scale_of("x.mlp.down_proj"), 1.5);
+  EXPECT_DOUBLE_EQ(config.scale_of("x.q_proj"), 8);
+  EXPECT_EQ(config.rank_of("x.mlp.down_proj"), 4);
+  EXPECT_DOUBLE_EQ(config.scale_of("x.mlp.down_proj"), 1.5);
 }
 
 TEST(PeftConfig, Targets) {
@@ -58,7 +58,8 @@ TEST(PeftConfig, Targets) {
   EXPECT_FALSE(targets(R"("all-linear")").targets("lm_head", false));
   EXPECT_TRUE(targets(R"j(".*\\.(q_proj|v_proj)")j").targets("a.v_proj", true));
   EXPECT_TRUE(targets(R"(["model.layers.1.q_proj"])").targets("model.layers.1.q_proj", true));
-  EXPECT_THAT(refusal(R"({"peft_type": "LORA", "target_modules": "model.layers.[0-3].*"})"), HasSubstr("c: target_modules"));
+  EXPECT_THAT(refusal(R"({"peft_type": "LORA", "target_modules": "model.layers.[0-3].*"})"),
+              HasSubstr("c: target_modules"));
   EXPECT_THAT(refusal(R"({"peft_type": "LORA", "target_modules": []})"), HasSubstr("at least one name"));
   EXPECT_THAT(refusal(R"({"peft_type": "LORA"})"), HasSubstr("target_modules"));
 }
@@ -78,7 +79,7 @@ TEST(PeftConfig, WhatChangesWeightsIsRefusedByName) {
   EXPECT_THAT(refusal_with(R"("r": 0)"), HasSubstr("c: r"));
   EXPECT_THAT(refusal_with(R"j("rank_pattern": {"^model\\.(a|b[0-9])": 3})j"), HasSubstr("rank_pattern"));
   EXPECT_THAT(refusal(R"({"peft_type": "IA3", "target_modules": ["a"]})"), HasSubstr("\"LORA\", the only kind"));
-EXPECT_THAT(refusal("[]"), HasSubstr("c"));
+  EXPECT_THAT(refusal("[]"), HasSubstr("c"));
 }
 
 TEST(PeftConfig, WrittenAndReadAgain) {
