@@ -1,14 +1,15 @@
 # strata generate, on the small checkpoints of tests/golden.
 load common
+bats_require_minimum_version 1.5.0
 
 MODEL=tests/golden/hf_language/llama
 
 @test "generate: ids in, ids out, the same with and without caches" {
-  run --separate-stderr "$STRATA" generate $MODEL --ids 3,5,7 --tokens 8 --greedy
+  run --separate-stderr "$STRATA" generate $MODEL --ids 3,5,7 --tokens 8 --greedy --ignore-end
   [ "$status" -eq 0 ]
   cached=$output
   [[ "$stderr" == *"8 new tokens, ended by length"* ]]
-  run --separate-stderr "$STRATA" generate $MODEL --ids 3,5,7 --tokens 8 --greedy --uncached --quiet
+  run --separate-stderr "$STRATA" generate $MODEL --ids 3,5,7 --tokens 8 --greedy --ignore-end --uncached --quiet
   [ "$output" = "$cached" ]
   [ -z "$stderr" ]
 }
