@@ -47,6 +47,10 @@ void output(CLI::App* verb, std::string& folder) {
   verb->add_option("--output", folder, "folder for the new checkpoint")->required()->type_name("FOLDER");
 }
 
+void adapter(CLI::App* verb, std::string& folder) {
+  verb->add_option("--adapter", folder, "a LoRA adapter, as PEFT saves it, on the opened model")->type_name("FOLDER");
+}
+
 void sources(CLI::App* verb, std::vector<std::string>& list) {
   verb->add_option("--source", list, "another model whose blocks routes may call: --source a=FOLDER --route a:0-5,6-11")
       ->type_name("NAME=FOLDER");
@@ -138,6 +142,7 @@ void describe(CLI::App& app, Options& o) {
   eval->add_flag("--any-slot", o.eval.any_slot, "with --merges: each slot runs any block of any of them, none twice");
   seed(eval, o.eval.seed, "seed of --orders and --merges");
   sources(eval, o.eval.sources);
+  adapter(eval, o.eval.adapter);
   data(eval, o.eval.data);
   eval->add_option("--split", o.eval.split, "which images")
       ->type_name("{train,test}")
@@ -175,6 +180,7 @@ void describe(CLI::App& app, Options& o) {
                   "intermediates to write too: embed, slot.3, slot.3.block.7.mixer, norm; * stands for any")
       ->type_name("NAME");
   sources(run, o.run.sources);
+  adapter(run, o.run.adapter);
   works(run, o.common);
 
   auto* probe =
@@ -302,6 +308,7 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("NAME");
   generate->add_option("--route", o.generate.route, "which blocks run; as a rule all in order")->type_name("ROUTE");
   sources(generate, o.generate.sources);
+  adapter(generate, o.generate.adapter);
   count(generate, "--tokens", o.generate.tokens, "new tokens at most; 0: what the model's files say, or 128");
   count(generate, "--copies", o.generate.copies, "outputs for each prompt", 1);
   generate->add_flag("--greedy", o.generate.greedy, "always the most probable token");

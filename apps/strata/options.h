@@ -33,6 +33,7 @@ struct Eval {
   int64_t keep = 0;         // with orders: random subsets of this many blocks instead, in ascending order
   uint64_t seed = 0;
   std::vector<std::string> sources;  // "a=FOLDER"
+  std::string adapter;               // folder of a LoRA adapter for the opened model; empty: none
   std::string data = "fashion-mnist";
   std::string split = "test";
   int64_t limit = 0;
@@ -53,15 +54,16 @@ struct Run {
   std::string route;  // empty: all blocks in order
   std::vector<std::string> taps;
   std::vector<std::string> sources;
+  std::string adapter;  // folder of a LoRA adapter for the opened model; empty: none
 };
 
 struct Probe {
   std::vector<std::string> models;
   std::string output;  // folder for page, pictures and numbers; empty: probe/ beside the model, runs/probe for several
   std::string data = "fashion-mnist";
-  int64_t images = 2000;  // 0: all
-  std::string text;         // language models: what they are probed on; empty: kjv
-  int64_t tokens = 20000;   // of it, about
+  int64_t images = 2000;   // 0: all
+  std::string text;        // language models: what they are probed on; empty: kjv
+  int64_t tokens = 20000;  // of it, about
   int64_t orders = 32;
   bool all_orders = false;
   uint64_t seed = 0;
@@ -147,7 +149,8 @@ struct Generate {
   std::string chat_template;  // name of the template; empty: the default one
   std::string route;          // empty: all blocks in order
   std::vector<std::string> sources;
-  int64_t tokens = 0;  // 0: what the model's files say, at least kLeastTokens
+  std::string adapter;  // as in Eval
+  int64_t tokens = 0;   // 0: what the model's files say, at least kLeastTokens
   int64_t copies = 1;
   bool greedy = false;
   // Absent: what generation_config.json says.

@@ -23,18 +23,6 @@ struct Source {
   std::vector<Part> parts;
 };
 
-Tensor to_file(const Tensor& part, const FileTensor& form) {
-  switch (form.layout) {
-    case FileTensor::Layout::as_is:
-      return part.reshape(form.shape);
-    case FileTensor::Layout::transposed:
-      return part.t().contiguous();
-    case FileTensor::Layout::per_head:
-      return part.unflatten(0, {3, form.heads, -1}).transpose(0, 1).flatten(0, 2).contiguous();
-  }
-  fail("checkpoint: no such layout ", static_cast<int>(form.layout));
-}
-
 // A weight that lies in the file as it is computed with is mapped, others are made.
 Tensor read_weight(const Source& source, const std::shared_ptr<const CheckpointTensors>& file) {
   std::vector<Tensor> parts;
@@ -114,6 +102,18 @@ Tensor from_file(const Tensor& stored, const FileTensor& form) {
       return stored.t();
     case FileTensor::Layout::per_head:
       return stored.unflatten(0, {form.heads, 3, -1}).transpose(0, 1).flatten(0, 2);  // (h q d) ... -> (q h d) ...
+  }
+  fail("checkpoint: no such layout ", static_cast<int>(form.layout));
+}
+
+Tensor to_file(const Tensor& part, const FileTensor& form) {
+  switch (form.layout) {
+    case FileTensor::Layout::as_is:
+      return part.reshape(form.shape);
+    case FileTensor::Layout::transposed:
+      return part.t().contiguous();
+    case FileTensor::Layout::per_head:
+      return part.unflatten(0, {3, form.heads, -1}).transpose(0, 1).flatten(0, 2).contiguous();
   }
   fail("checkpoint: no such layout ", static_cast<int>(form.layout));
 }

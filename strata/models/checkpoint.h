@@ -36,6 +36,8 @@ struct CheckpointNames {
 
 /// A tensor of a file in our layout: a view where that is one.
 Tensor from_file(const Tensor& stored, const FileTensor& form);
+/// The other way: rows of a weight of ours as the file holds them.
+Tensor to_file(const Tensor& part, const FileTensor& form);
 
 /// Canonical names of all tensors of a file. Throws Error where two have the same.
 std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTensors& file, const CheckpointNames& names);

@@ -208,16 +208,6 @@ void write_language_files(const std::string& folder, const Model& model, const s
   write_json(folder + "/config.json", language_to_json(model.language, opened, dtype));
 }
 
-// Where a model called so lies: a folder, or one in the cache of Hugging Face's tools.
-std::string model_folder(const std::string& name) {
-  std::error_code error;
-  recover_folder(name);
-  if (fs::is_directory(name, error)) return name;
-  if (const auto cached = find_in_hub_cache(name)) return *cached;
-  fail(name, ": no such folder, and no model of that name in ", hub_cache(),
-       "; expected a model with config.json and model.safetensors");
-}
-
 // config.json need not name the classes; the rows of the classifier then say how many there are.
 void count_classes(const std::string& folder, Model& model) {
   if (model.vit.classes == 0) {
@@ -259,6 +249,15 @@ Stack wire_model(const Model& model) {
 
 CheckpointNames names_of(const Model& model) {
   return model.is_language() ? language_names(model.language) : vit_names();
+}
+
+std::string model_folder(const std::string& name) {
+  std::error_code error;
+  recover_folder(name);
+  if (fs::is_directory(name, error)) return name;
+  if (const auto cached = find_in_hub_cache(name)) return *cached;
+  fail(name, ": no such folder, and no model of that name in ", hub_cache(),
+       "; expected a model with config.json and model.safetensors");
 }
 
 Model open_model_header(const std::string& name) {

@@ -61,6 +61,10 @@ Stack wire_model(const Model& model);
 /// How its files name its weights.
 CheckpointNames names_of(const Model& model);
 
+/// Where a model called so lies: the folder of that name, or its snapshot in the local Hugging Face cache. Throws Error
+/// when there is neither.
+std::string model_folder(const std::string& name);
+
 /// Opens a folder, or a name in the local Hugging Face cache (formats/hub_cache.h), with config.json, model.safetensors
 /// (or shards), and, where they exist, preprocessor_config.json and strata.json: our own, or a ViTForImageClassification or language model (LanguageConfig::family) saved by Hugging Face
 /// transformers 4 or 5. Everything is checked at once; weights stay in the mapped file until they are first used, and

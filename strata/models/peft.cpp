@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
@@ -63,6 +64,17 @@ std::map<std::string, LayerPlace> places_of(const Stack& stack, const Checkpoint
 // Tables that are looked up by row, and the head: "all-linear" leaves them out.
 bool ordinary_linear(const LayerPlace& place) {
   return place.param.name.starts_with("blocks.");
+}
+
+// "attn.c_proj" of transformer.h.0.attn.c_proj: two layers may end alike.
+std::string within_layer(const std::string& module) {
+  size_t begin = 0;
+  for (size_t dot = module.find('.'); dot != std::string::npos; dot = module.find('.', begin)) {
+    const bool number = dot > begin && module.find_first_not_of("0123456789", begin) == dot;
+    begin = dot + 1;
+    if (number) return module.substr(begin);
+  }
+  return module.substr(begin);
 }
 
 std::string canonical_module(const CheckpointNames& names, const std::string& module) {
@@ -168,6 +180,41 @@ Overlay adapter_overlay(const Adapter& adapter, const Stack& stack, const Checkp
   Overlay overlay;
   for (const auto& [name, list] : parts) overlay.low_rank.emplace(name, stack_low_rank(list, rows_of[name]));
   return overlay;
+}
+
+Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointNames& names, PeftConfig config) {
+  Adapter adapter;
+  const auto places = places_of(stack, names);
+  std::optional<double> scale;
+  std::set<std::string> targets, done;
+  for (const auto& [module, place] : places) {
+    const auto found = overlay.low_rank.find(place.param.name);
+    if (found == overlay.low_rank.end()) continue;
+    const LowRank& change = found->second;
+    if (change.choice.defined())
+      fail("adapter: ", place.param.name, " has a change for each row; expected one for all");
+    const int64_t rank = change.a.size(0);
+    if (!scale) config.rank = rank, scale = change.scale;
+    if (rank != config.rank || change.scale != *scale)
+      fail("adapter: expected one rank and scale for all layers, got ", rank, " and ", change.scale, " for ",
+           place.param.name);
+    FileTensor form = place.form;
+    if (form.layout == FileTensor::Layout::transposed) form.layout = FileTensor::Layout::as_is;
+    form.shape = {place.rows, rank};
+    const Tensor b = change.b.detach().slice(0, place.row, place.row + place.rows).contiguous();
+    adapter.modules[module] = {change.a.detach().contiguous(), to_file(b, form).contiguous()};
+    config.fan_in_fan_out |= place.form.layout == FileTensor::Layout::transposed;
+    targets.insert(within_layer(module));
+    done.insert(place.param.name);
+  }
+  if (done.size() != overlay.low_rank.size() || done.empty())
+    fail("adapter: expected changes of linear layers that checkpoints of this architecture have, got ",
+         overlay.low_rank.size(), " of which ", done.size(), " are");
+  config.alpha = *scale * static_cast<double>(config.rank);
+  config.rslora = false;
+  config.target_modules.assign(targets.begin(), targets.end());
+  adapter.config = std::move(config);
+  return adapter;
 }
 
 void merge_adapter(const Adapter& adapter, Stack& stack, const CheckpointNames& names) {

@@ -39,6 +39,12 @@ LowRank stack_low_rank(const std::vector<RowsLowRank>& parts, int64_t out);
 /// have, for shapes that do not fit, and for layers that target_modules names but the adapter lacks.
 Overlay adapter_overlay(const Adapter& adapter, const Stack& stack, const CheckpointNames& names);
 
+/// The adapter that says what an overlay's low-rank changes of a stack's weights do, each weight's rank and scale being
+/// the same: one module for each layer of the checkpoint, several with the same a where the stack has one. `config` gives
+/// the name of the base model. Throws Error for changes of ranks or scales that differ, for choices by row and for
+/// weights that are no linear layers.
+Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointNames& names, PeftConfig config);
+
 /// Adds it to the weights for good.
 void merge_adapter(const Adapter& adapter, Stack& stack, const CheckpointNames& names);
 

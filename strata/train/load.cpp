@@ -1,3 +1,5 @@
+#include "strata/data/chat_text.h"
+#include "strata/formats/chat_template_file.h"
 #include "strata/models/adapt.h"
 #include "strata/train/codec.h"
 #include "strata/train/loop.h"
@@ -14,7 +16,12 @@ LoadOptions load_options(const Recipe& recipe, int64_t limit) {
 
 TrainData load_text(const Recipe& recipe) {
   const TextConfig& text = recipe.data.text;
-  const DocumentOptions options{.field = text.field, .separator = text.separator};
+  DocumentOptions options{.field = text.field, .separator = text.separator};
+  // A checkpoint's conversations look as its own template has them.
+  const std::string& start = recipe.model.start;
+  if (const std::string folder = start.empty() || start.ends_with(".gguf") ? "" : model_folder(start); !folder.empty())
+    if (ChatTemplates templates = open_chat_templates(folder); !templates.empty())
+      options.chat = chat_text(std::move(templates));
   const std::vector<TextDocument> documents = read_documents(recipe.data.set, options);
   const TextCodec codec = codec_of(text, recipe.model.start, documents);
   const TextSet all = tokenised(documents, codec, recipe.data.set);

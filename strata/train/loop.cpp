@@ -21,6 +21,7 @@
 #include "strata/base/version.h"
 #include "strata/formats/event_file.h"
 #include "strata/kernels/isa.h"
+#include "strata/models/peft.h"
 #include "strata/route/order.h"
 #include "strata/route/print.h"
 #include "strata/train/image_lesson.h"
@@ -84,6 +85,7 @@ struct RunFolder {
   std::string file(const char* name) const { return path + "/" + name; }
   std::string state() const { return file("state"); }
   std::string model() const { return file("model"); }
+  std::string adapter() const { return file("adapter"); }
   std::string result() const { return file("result.json"); }
   std::string metrics() const { return file("metrics.jsonl"); }
 };
@@ -291,7 +293,7 @@ void Run::save(int64_t step) {
 
 Stack Run::weights_to_use() const {
   const auto& values = ema_.empty() ? params_.values : ema_;
-  if (lora_) return merge_lora(model_.stack(), *lora_, values);
+  if (lora_) return merge_lora(model_.stack(), lora_overlay(*lora_, values));
   Stack stack = model_.stack();
   for (size_t i = 0; i < values.size(); ++i) stack.weights.set(params_.names[i], values[i].detach());
   return stack;
@@ -377,6 +379,11 @@ TrainResult Run::measure() {
   final.notes.steps = recipe_.train.steps;
   final.notes.seed = recipe_.train.seed;
   save_model(folder_.model(), final);
+  if (lora_) {
+    const Overlay change = lora_overlay(*lora_, ema_.empty() ? params_.values : ema_);
+    write_adapter(folder_.adapter(),
+                  adapter_of(change, model_.stack(), names_of(model_), {.base_model = recipe_.model.start}));
+  }
   const int64_t depth = final.stack().depth();
   if (const Exam* exam = lesson_->exam()) {
     result.sequential = score(final.stack(), identity(depth), *exam);
@@ -396,7 +403,7 @@ TrainResult Run::go() {
   std::error_code error;
   if (options_.restart && fs::exists(folder_.path, error)) {
     std::vector<std::string> old = find_event_files(folder_.path);
-    old.insert(old.end(), {folder_.state(), folder_.model(), folder_.result(), folder_.metrics()});
+    old.insert(old.end(), {folder_.state(), folder_.model(), folder_.adapter(), folder_.result(), folder_.metrics()});
     for (const auto& path : old) fs::remove_all(path, error);
   }
   if (auto known = finished(folder_, recipe_, identity_.recipe)) {

@@ -64,15 +64,22 @@ Lora make_lora(const Stack& stack, const LoraConfig& config, Random random) {
   return lora;
 }
 
-Stack merge_lora(const Stack& stack, const Lora& lora, const std::vector<Tensor>& values) {
-  const at::NoGradGuard no_grad;
-  Stack merged = stack;
+Overlay lora_overlay(const Lora& lora, const std::vector<Tensor>& values) {
+  Overlay overlay = lora.overlay;
   for (size_t i = 0; i + 1 < values.size(); i += 2) {
     const std::string& a = lora.parameters.names[i];
-    const std::string name = a.substr(0, a.size() - std::string_view(".lora_a").size());
-    merged.weights.set(
-        name, stack.weights.at(name) + lora.overlay.low_rank.at(name).scale * at::mm(values[i + 1], values[i]));
+    LowRank& change = overlay.low_rank.at(a.substr(0, a.size() - std::string_view(".lora_a").size()));
+    change.a = values[i].detach();
+    change.b = values[i + 1].detach();
   }
+  return overlay;
+}
+
+Stack merge_lora(const Stack& stack, const Overlay& overlay) {
+  const at::NoGradGuard no_grad;
+  Stack merged = stack;
+  for (const auto& [name, change] : overlay.low_rank)
+    merged.weights.set(name, stack.weights.at(name) + change.scale * at::mm(change.b, change.a));
   return merged;
 }
 

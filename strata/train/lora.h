@@ -35,8 +35,10 @@ struct Lora {
 /// that no block has.
 Lora make_lora(const Stack& stack, const LoraConfig& config, Random random);
 
-/// The stack with the changes of an overlay added to its weights, for other values of its tensors where `values` (in the
-/// order of parameters) are given.
-Stack merge_lora(const Stack& stack, const Lora& lora, const std::vector<Tensor>& values);
+/// What the changes are for other values of their tensors, in the order of parameters: an average of them, say.
+Overlay lora_overlay(const Lora& lora, const std::vector<Tensor>& values);
+
+/// The stack with the low-rank changes of an overlay added to its weights.
+Stack merge_lora(const Stack& stack, const Overlay& overlay);
 
 }  // namespace strata

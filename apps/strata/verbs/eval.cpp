@@ -123,7 +123,7 @@ std::string shortened(std::string text) {
 }  // namespace
 
 void eval(const Common& common, const Eval& options) {
-  const OpenModels open = open_models(options.models, options.sources);
+  const OpenModels open = open_models(options.models, options.sources, options.adapter);
   const Model& model = open.first();
   const StackSources& sources = open.stacks;
   for (size_t i = 1; i < options.models.size(); ++i)

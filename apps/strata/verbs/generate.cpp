@@ -204,7 +204,7 @@ void print_times(const GenerateTimes& times, const std::vector<Generated>& outpu
 void generate(const Common& common, const Generate& options) {
   if (options.log_probabilities && (*options.log_probabilities < 0 || *options.log_probabilities > kMostAlternatives))
     fail_usage("--logprobs: expected a number of alternatives from 0 to ", kMostAlternatives);
-  const OpenModels open = open_models({options.model}, options.sources);
+  const OpenModels open = open_models({options.model}, options.sources, options.adapter);
   const Model& model = open.first();
   const std::string& folder = open.folders.front();
   if (!model.is_language()) fail(folder, ": expected a language model, found a vision transformer");

@@ -62,7 +62,7 @@ Stream input_of(const Model& model, const std::string& path) {
 }  // namespace
 
 void run(const Common& common, const Run& options) {
-  const OpenModels open = open_models(options.models, options.sources);
+  const OpenModels open = open_models(options.models, options.sources, options.adapter);
   const Model& model = open.first();
   const Route route = options.route.empty() ? identity(model.stack().depth()) : parse_route(options.route);
   const Stream input = input_of(model, options.input);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "strata/base/error.h"
+#include "strata/models/peft.h"
 #include "strata/route/name.h"
 
 namespace strata::cli {
@@ -17,7 +18,8 @@ std::pair<std::string, std::string> split_name(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-OpenModels open_models(const std::vector<std::string>& given, const std::vector<std::string>& sources) {
+OpenModels open_models(const std::vector<std::string>& given, const std::vector<std::string>& sources,
+                       const std::string& adapter) {
   OpenModels open;
   std::set<std::string> names;
   const auto add = [&](const std::string& text, bool must_have_name) {
@@ -35,6 +37,10 @@ OpenModels open_models(const std::vector<std::string>& given, const std::vector<
     if (open.names[i].empty()) continue;
     open.stacks[open.names[i]] = &open.models.back()->stack();
     open.sources[open.names[i]] = open.models.back().get();
+  }
+  if (!adapter.empty()) {
+    Model& first = *open.models.front();
+    merge_adapter(read_adapter(adapter), first.stack(), names_of(first));
   }
   return open;
 }

@@ -42,7 +42,9 @@ std::pair<std::string, std::string> split_name(const std::string& text);
 
 /// Opens the models of a command line: `given` in order ("FOLDER" or "NAME=FOLDER"), then those of --source, which must
 /// have names. Throws UsageError for two models of one name.
-OpenModels open_models(const std::vector<std::string>& given, const std::vector<std::string>& sources = {});
+/// An adapter is added to the weights of the first.
+OpenModels open_models(const std::vector<std::string>& given, const std::vector<std::string>& sources = {},
+                       const std::string& adapter = "");
 
 /// How the model wants its pixels.
 ImageConfig images_of(const Model& model);
