@@ -44,7 +44,7 @@ class Folder {
 
 // In the checkout that this program was built in, or the current folder's.
 std::string baseline_script() {
-  const fs::path name = "bench/baselines/tokenize.py";
+  const fs::path name = "bench/baselines/library_tokenizers.py";
   for (fs::path folder = fs::path(own_program()).parent_path(); folder.has_relative_path();
        folder = folder.parent_path())
     if (fs::exists(folder / name)) return (folder / name).string();

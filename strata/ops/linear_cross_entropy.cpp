@@ -70,11 +70,12 @@ Results raw_linear_cross_entropy(const at::Tensor& x, const at::Tensor& weight, 
                                  const at::Tensor& targets, const Optional& scale, double smoothing, bool want_dx,
                                  bool want_dweight) {
   const at::Tensor input = x.contiguous(), w = weight.contiguous();
+  const Optional b = bias ? Optional(bias->contiguous()) : std::nullopt;  // oneDNN passes over strides of one axis
   const at::Tensor counted = at::nonzero(targets != CrossEntropy::kIgnoreTarget).squeeze(1);
   if (counted.size(0) == targets.size(0))
-    return over_tiles(input, w, bias, targets.contiguous(), scale, smoothing, want_dx, want_dweight);
+    return over_tiles(input, w, b, targets.contiguous(), scale, smoothing, want_dx, want_dweight);
   auto [loss, dx, dweight, dbias] =
-      over_tiles(input.index_select(0, counted), w, bias, targets.index_select(0, counted),
+      over_tiles(input.index_select(0, counted), w, b, targets.index_select(0, counted),
                  scale ? Optional(scale->index_select(0, counted)) : std::nullopt, smoothing, want_dx, want_dweight);
   const at::Tensor all = at::zeros({x.size(0)}, x.options()).index_copy_(0, counted, loss);
   if (want_dx) dx = at::zeros_like(input).index_copy_(0, counted, dx);

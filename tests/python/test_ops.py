@@ -37,7 +37,7 @@ def cross_entropy(logits, targets, smoothing=0.0):
 def linear_cross_entropy(x, weight, bias, targets, row_weights=None, smoothing=0.0, reduction="mean"):
     targets = targets.flatten()
     losses = F.cross_entropy(F.linear(x, weight, bias).flatten(0, -2), targets, label_smoothing=smoothing, reduction="none")
-    counts = (targets != -100) * (1 if row_weights is None else row_weights.flatten())
+    counts = (targets != -100) * (1 if row_weights is None else row_weights.flatten().to(losses.dtype))
     losses = losses * counts
     return {"none": losses.view(x.shape[:-1]), "sum": losses.sum(), "mean": losses.sum() / counts.sum()}[reduction]
 

@@ -5,6 +5,7 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/models/model.h"
+#include "strata/surgery/merge_study.h"
 #include "strata/train/suite.h"
 #include "tests/temporary_folder.h"
 
@@ -77,6 +78,11 @@ TEST(Recipe, CommittedRecipesAreSound) {
   for (const auto& file : files) {
     SCOPED_TRACE(file.name);
     EXPECT_NE(file.comment.find("strata train " + file.name), std::string::npos);
+    if (is_merge_study(file.name)) {
+      const MergeStudyConfig study = read_merge_study(file.name);
+      EXPECT_NO_THROW(read_recipe(study.recipe, study.overrides));
+      continue;
+    }
     if (!is_suite(file.name)) {
       const bool starts = read_text(find_recipe(file.name), 1 << 20).find("\nstart = ") != std::string::npos;
       std::vector<std::string> stand_in;

@@ -2,7 +2,7 @@
 """The `tokenizers` library encoding a text on one thread, as the baseline of ours; and whether the ids are the same.
 
     strata tokenize --train TEXT --vocab-size 32000 --output tokenizer
-    python3 bench/baselines/tokenize.py --tokenizer tokenizer --text TEXT --strata build/release/strata
+    python3 bench/baselines/library_tokenizers.py --tokenizer tokenizer --text TEXT --strata build/release/strata
 
 The library gets the text as one string, and as a list of its paragraphs; repetitions of all of them and of ours are interleaved. Prints one JSON
 object: MB/s (medians), ratios, and whether all ids agree.
