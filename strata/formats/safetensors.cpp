@@ -304,7 +304,8 @@ uint64_t tensor_bytes(std::string_view who, DType dtype, std::span<const int64_t
   return bits / 8;
 }
 
-Safetensors::Safetensors(const std::string& path, const SafetensorsOptions& options) : path_(path), map_(path, options.map) {
+Safetensors::Safetensors(const std::string& path, const SafetensorsOptions& options)
+    : path_(path), map_(path, options.map) {
   parse(map_.bytes(), options);
 }
 
