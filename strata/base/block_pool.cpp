@@ -152,7 +152,7 @@ void* BlockPool::take_idle(size_t size) {
 // Gives back the blocks unused for longest until a new one fits under the bound.
 void BlockPool::make_room(size_t size) noexcept {
   const size_t most = std::max(statistics_.most_in_use, statistics_.in_use + size);
-  const size_t bound = most + most / 8 + kSlack;
+  const size_t bound = most + most / 4 + kSlack;
   while (!idle_.empty() && statistics_.in_use + statistics_.idle + size > bound)
     drop(std::min_element(idle_.begin(), idle_.end(),
                           [](const auto& a, const auto& b) { return a.second.second < b.second.second; }));

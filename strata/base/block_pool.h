@@ -22,7 +22,7 @@ AllocatorChoice choose_allocator();
 /// Big blocks of memory that are kept when freed. A training step asks for the same sizes again and again; handed back
 /// to the kernel in between, each comes back as pages to be faulted in and zeroed, which costs more than element-wise
 /// work on them does. Blocks lie on huge pages where the kernel lends them. A request takes an idle block that is at most
-/// an eighth too large. What is held, used and idle, stays below 9/8 of the most that was ever in use at once, plus
+/// an eighth too large. What is held, used and idle, stays below 5/4 of the most that was ever in use at once, plus
 /// 64 MiB; blocks below 1 MiB are cut from slabs of one huge page each, which are kept. Thread-safe.
 class BlockPool {
  public:

@@ -7,8 +7,4 @@ namespace strata::ops {
 /// y = x W^T + b:  x [rows, in], weight [out, in], bias [out] or undefined -> [rows, out]. Differentiable to any order.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
-/// The same for contiguous float32 on the CPU, below autograd: for fused operators. Takes oneDNN on AMD's processors,
-/// where MKL falls behind when the weight is wide.
-at::Tensor plain_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
-
 }  // namespace strata::ops

@@ -7,7 +7,6 @@
 #include "strata/base/error.h"
 #include "strata/kernels/cross_entropy.h"
 #include "strata/ops/dispatch.h"
-#include "strata/ops/linear.h"
 #include "strata/ops/mode.h"
 
 namespace strata::ops {
@@ -29,6 +28,21 @@ int64_t rows_of_tile(int64_t rows, int64_t classes) {
   return (rows + count - 1) / count;
 }
 
+// x W^T + b in pieces of W's rows: MKL's product with a transposed matrix loses a third of its speed (measured on Zen 3)
+// when that matrix is tens of thousands of rows wide.
+at::Tensor logits_of(const at::Tensor& x, const at::Tensor& weight, const Optional& bias) {
+  constexpr int64_t kPiece = 1024;
+  const int64_t classes = weight.size(0);
+  const at::Tensor logits = at::empty({x.size(0), classes}, x.options());
+  for (int64_t first = 0; first < classes; first += kPiece) {
+    const int64_t count = std::min(kPiece, classes - first);
+    at::Tensor piece = logits.narrow(1, first, count);
+    if (bias) piece.copy_(bias->narrow(0, first, count).expand_as(piece));
+    piece.addmm_(x, weight.narrow(0, first, count).t(), /*beta=*/bias ? 1 : 0);
+  }
+  return logits;
+}
+
 Optional optional(const at::Tensor& tensor) {
   return tensor.defined() ? Optional(tensor) : std::nullopt;
 }
@@ -45,7 +59,7 @@ Results over_tiles(const at::Tensor& x, const at::Tensor& weight, const Optional
   for (int64_t first = 0; first < rows; first += most) {
     const int64_t count = std::min(most, rows - first);
     const at::Tensor input = x.narrow(0, first, count);
-    const at::Tensor logits = plain_linear(input, weight, bias.value_or(at::Tensor()));
+    const at::Tensor logits = logits_of(input, weight, bias);
     strata::cross_entropy({.rows = count,
                            .classes = classes,
                            .logits = logits.const_data_ptr<float>(),
@@ -70,12 +84,11 @@ Results raw_linear_cross_entropy(const at::Tensor& x, const at::Tensor& weight, 
                                  const at::Tensor& targets, const Optional& scale, double smoothing, bool want_dx,
                                  bool want_dweight) {
   const at::Tensor input = x.contiguous(), w = weight.contiguous();
-  const Optional b = bias ? Optional(bias->contiguous()) : std::nullopt;  // oneDNN passes over strides of one axis
   const at::Tensor counted = at::nonzero(targets != CrossEntropy::kIgnoreTarget).squeeze(1);
   if (counted.size(0) == targets.size(0))
-    return over_tiles(input, w, b, targets.contiguous(), scale, smoothing, want_dx, want_dweight);
+    return over_tiles(input, w, bias, targets.contiguous(), scale, smoothing, want_dx, want_dweight);
   auto [loss, dx, dweight, dbias] =
-      over_tiles(input.index_select(0, counted), w, b, targets.index_select(0, counted),
+      over_tiles(input.index_select(0, counted), w, bias, targets.index_select(0, counted),
                  scale ? Optional(scale->index_select(0, counted)) : std::nullopt, smoothing, want_dx, want_dweight);
   const at::Tensor all = at::zeros({x.size(0)}, x.options()).index_copy_(0, counted, loss);
   if (want_dx) dx = at::zeros_like(input).index_copy_(0, counted, dx);
