@@ -11,7 +11,7 @@
 // Small blocks and stacks whose results can be worked out by hand.
 namespace strata::toys {
 
-/// x -> matrix x, to be added: the block of the sheet's linear checks. One row is one vector.
+/// x -> matrix x, to be added: the block of the linear checks. One row is one vector.
 class Linear final : public Block {
  public:
   explicit Linear(int64_t channels) : channels_(channels) {}
