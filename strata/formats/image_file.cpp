@@ -68,7 +68,12 @@ class PngReader {
     if (png_image_begin_read_from_memory(&image_, file.data(), file.size()) == 0) refuse();
     // deflate packs at most 1032 bytes into one, and a pixel takes at least one bit
     constexpr int64_t kPixelsPerByte = 8 * 1032;
-    check_size(file, name_, image_.height, image_.width, most_pixels, kPixelsPerByte);
+    try {
+      check_size(file, name_, image_.height, image_.width, most_pixels, kPixelsPerByte);
+    } catch (...) {
+      png_image_free(&image_);  // no destructor runs for what was not constructed
+      throw;
+    }
     colour_ = (image_.format & PNG_FORMAT_FLAG_COLOR) != 0;
     alpha_ = (image_.format & PNG_FORMAT_FLAG_ALPHA) != 0;
     // Without it 16-bit files that do not name a gamma are taken for linear light and come out far too bright.
