@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "strata/base/config.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/suggest.h"
@@ -72,6 +73,19 @@ std::string find_recipe(const std::string& path_or_name) {
   }
   fail_usage("recipes: no file and no recipe '", path_or_name, "'", suggestion(path_or_name, names),
              "; known recipes: ", join_names(names));
+}
+
+bool recipe_has(const std::string& path_or_name, const std::string& key) {
+  const std::string path = find_recipe(path_or_name);
+  const ConfigNode tree = parse_toml(read_text(path, kMostBytes), path);
+  const auto& table = std::get<ConfigTable>(tree.value);
+  return std::any_of(table.begin(), table.end(), [&key](const ConfigEntry& entry) { return entry.key == key; });
+}
+
+std::string recipe_beside(const std::string& path, const std::string& name) {
+  std::error_code error;
+  const fs::path beside = fs::path(path).parent_path() / (name + ".toml");
+  return fs::is_regular_file(beside, error) ? beside.lexically_normal().string() : name;
 }
 
 }  // namespace strata

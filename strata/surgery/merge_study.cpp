@@ -16,7 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMostBytes = 1 << 20;
 constexpr int64_t kBatch = 500;
 
 // The models of one seed.
@@ -88,11 +87,7 @@ nlohmann::ordered_json json_of(const MergeStudyResult& result) {
 }  // namespace
 
 bool is_merge_study(const std::string& path_or_name) {
-  const std::string path = find_recipe(path_or_name);
-  const ConfigNode tree = parse_toml(read_text(path, kMostBytes), path);
-  for (const auto& entry : std::get<ConfigTable>(tree.value))
-    if (entry.key == "merges") return true;
-  return false;
+  return recipe_has(path_or_name, "merges");
 }
 
 MergeStudyConfig read_merge_study(const std::string& path_or_name) {
@@ -101,9 +96,7 @@ MergeStudyConfig read_merge_study(const std::string& path_or_name) {
   read_config_file(config, path);
   if (config.name.empty()) config.name = fs::path(path).stem().string();
   if (config.recipe.empty() || config.seeds.empty()) fail_usage(path, ": expected a recipe and at least one of seeds");
-  std::error_code error;
-  const fs::path beside = fs::path(path).parent_path() / (config.recipe + ".toml");
-  if (fs::is_regular_file(beside, error)) config.recipe = beside.lexically_normal().string();
+  config.recipe = recipe_beside(path, config.recipe);
   return config;
 }
 

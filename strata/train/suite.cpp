@@ -16,8 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-constexpr uint64_t kMostBytes = 1 << 20;
-
 // Mean and standard deviation over seeds of one column of one recipe.
 struct Cell {
   double mean = 0, sd = 0;
@@ -109,20 +107,12 @@ SuiteConfig read_suite(const std::string& path_or_name) {
   if (config.name.empty()) config.name = fs::path(path).stem().string();
   if (config.recipes.empty() || config.seeds.empty())
     fail_usage(path, ": expected at least one of recipes and one of seeds");
-  for (auto& recipe : config.recipes) {
-    std::error_code error;
-    const fs::path beside = fs::path(path).parent_path() / (recipe + ".toml");
-    if (fs::is_regular_file(beside, error)) recipe = beside.lexically_normal().string();
-  }
+  for (auto& recipe : config.recipes) recipe = recipe_beside(path, recipe);
   return config;
 }
 
 bool is_suite(const std::string& path_or_name) {
-  const std::string path = find_recipe(path_or_name);
-  const ConfigNode tree = parse_toml(read_text(path, kMostBytes), path);
-  for (const auto& entry : std::get<ConfigTable>(tree.value))
-    if (entry.key == "recipes") return true;
-  return false;
+  return recipe_has(path_or_name, "recipes");
 }
 
 SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
