@@ -217,11 +217,16 @@ Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointN
   return adapter;
 }
 
-void merge_adapter(const Adapter& adapter, Stack& stack, const CheckpointNames& names) {
-  for (const auto& [name, change] : adapter_overlay(adapter, stack, names).low_rank) {
+void add_low_rank(Stack& stack, const Overlay& overlay) {
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, change] : overlay.low_rank) {
     const Tensor& weight = stack.weights.at(name);
     stack.weights.set(name, weight + (change.scale * at::mm(change.b, change.a)).to(weight.scalar_type()));
   }
+}
+
+void merge_adapter(const Adapter& adapter, Stack& stack, const CheckpointNames& names) {
+  add_low_rank(stack, adapter_overlay(adapter, stack, names));
 }
 
 }  // namespace strata

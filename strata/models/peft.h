@@ -45,7 +45,10 @@ Overlay adapter_overlay(const Adapter& adapter, const Stack& stack, const Checkp
 /// weights that are no linear layers.
 Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointNames& names, PeftConfig config);
 
-/// Adds it to the weights for good.
+/// Adds the low-rank changes of an overlay to the weights for good, without gradients.
+void add_low_rank(Stack& stack, const Overlay& overlay);
+
+/// The same for an adapter.
 void merge_adapter(const Adapter& adapter, Stack& stack, const CheckpointNames& names);
 
 }  // namespace strata

@@ -293,8 +293,11 @@ void Run::save(int64_t step) {
 
 Stack Run::weights_to_use() const {
   const auto& values = ema_.empty() ? params_.values : ema_;
-  if (lora_) return merge_lora(model_.stack(), lora_overlay(*lora_, values));
   Stack stack = model_.stack();
+  if (lora_) {
+    add_low_rank(stack, lora_overlay(*lora_, values));
+    return stack;
+  }
   for (size_t i = 0; i < values.size(); ++i) stack.weights.set(params_.names[i], values[i].detach());
   return stack;
 }

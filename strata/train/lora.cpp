@@ -75,12 +75,4 @@ Overlay lora_overlay(const Lora& lora, const std::vector<Tensor>& values) {
   return overlay;
 }
 
-Stack merge_lora(const Stack& stack, const Overlay& overlay) {
-  const at::NoGradGuard no_grad;
-  Stack merged = stack;
-  for (const auto& [name, change] : overlay.low_rank)
-    merged.weights.set(name, stack.weights.at(name) + change.scale * at::mm(change.b, change.a));
-  return merged;
-}
-
 }  // namespace strata

@@ -38,7 +38,4 @@ Lora make_lora(const Stack& stack, const LoraConfig& config, Random random);
 /// What the changes are for other values of their tensors, in the order of parameters: an average of them, say.
 Overlay lora_overlay(const Lora& lora, const std::vector<Tensor>& values);
 
-/// The stack with the low-rank changes of an overlay added to its weights.
-Stack merge_lora(const Stack& stack, const Overlay& overlay);
-
 }  // namespace strata
