@@ -98,6 +98,25 @@ int32_t id_of(const json& value, const std::string& where) {
   return value.get<int32_t>();
 }
 
+// What Oniguruma, for which these expressions are written, and PCRE2 understand differently.
+void check_expression(const std::string& text, const std::string& where) {
+  for (size_t at = 0; at + 1 < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;
+      if (text[at] == 'h' || text[at] == 'H')
+        fail(where, ": ", in_quotes(text), ": expected no \\h, which means a hexadecimal digit to some programs and a ",
+             "space to others; write [0-9a-fA-F]");
+      continue;
+    }
+    if (text[at] != '(' || text[at + 1] != '?') continue;
+    const size_t end = text.find_first_of(":)", at);
+    const std::string_view flags = std::string_view(text).substr(at + 2, std::min(end, text.size()) - at - 2);
+    if (flags.find_first_not_of("imsx-") == std::string_view::npos && flags.find('m') != std::string_view::npos)
+      fail(where, ": ", in_quotes(text), ": expected no flag m, which lets . match line ends for some programs and ^ ",
+           "at lines for others; write [\\s\\S]");
+  }
+}
+
 // {"String": "x"} or {"Regex": "x"}.
 Pattern read_pattern(const JsonFields& fields, const std::string& where) {
   const json& value = value_at(fields, "pattern", "{\"String\": ...} or {\"Regex\": ...}");
@@ -105,6 +124,7 @@ Pattern read_pattern(const JsonFields& fields, const std::string& where) {
       value.is_object() && value.size() == 1 && value.contains("String") && value["String"].is_string();
   const bool regex = value.is_object() && value.size() == 1 && value.contains("Regex") && value["Regex"].is_string();
   if (!literal && !regex) fields.refuse("pattern", "{\"String\": ...} or {\"Regex\": ...}");
+  if (regex) check_expression(value.front().get<std::string>(), where + ": pattern");
   return {value.front().get<std::string>(), regex, where + ": pattern"};
 }
 

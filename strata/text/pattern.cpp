@@ -54,7 +54,8 @@ Pattern::Pattern(std::string text, bool regex, const std::string& who) : text_(s
   int code = 0;
   PCRE2_SIZE offset = 0;
   compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text_.data()), text_.size(),
-                                     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, nullptr));
+                                     PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset,
+                                     nullptr));
   if (!compiled->code)
     fail(who, ": ", in_quotes(text_), " is no regular expression that we understand: at byte ", offset, ", ",
          message_of(code));
@@ -112,6 +113,12 @@ void Pattern::each_match(std::string_view text, const std::function<void(size_t,
     at += step.bytes;
   }
   stretch(end);
+}
+
+bool Pattern::found_in(std::string_view text) const {
+  bool found = false;
+  each_match(text, [&found](size_t, size_t) { found = true; });
+  return found;
 }
 
 std::string Pattern::replace_all(std::string_view text, std::string_view replacement) const {

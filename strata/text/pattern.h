@@ -8,7 +8,7 @@
 namespace strata {
 
 /// What Split and Replace look for: a literal text or a regular expression, searched from left to right without
-/// overlaps.
+/// overlaps. As in the tokenizers library (Oniguruma), ^ and $ match at the ends of every line.
 class Pattern {
  public:
   Pattern() = default;
@@ -22,6 +22,8 @@ class Pattern {
   /// never match them. Throws Error when a match costs too much.
   void each_match(std::string_view text, const std::function<void(size_t, size_t)>& found) const;
   std::string replace_all(std::string_view text, std::string_view replacement) const;
+  /// Whether there is a match.
+  bool found_in(std::string_view text) const;
 
  private:
   struct Compiled;

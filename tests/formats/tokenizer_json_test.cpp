@@ -147,6 +147,12 @@ TEST(TokenizerJson, RefusesByName) {
               has("regular expression"));
   EXPECT_THAT(with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "a"}}}, {"behavior", "Sideways"}}),
               has("behavior"));
+  const auto expression = [&](const char* text) {
+    return with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", text}}}, {"behavior", "Isolated"}});
+  };
+  EXPECT_THAT(expression("a|\\h+"), has("no \\h"));
+  EXPECT_THAT(expression("(?im:a.)"), has("no flag m"));
+  EXPECT_EQ(expression("(?i:'m)|\\\\h(?!m)[m:]"), "taken");
   const json nobody = {{"type", "TemplateProcessing"}, {"single", json::array()}, {"special_tokens", json::object()}};
   EXPECT_THAT(with("/post_processor", nobody), has("0 times"));
 }

@@ -105,6 +105,8 @@ TEST(Pattern, ReplacesAndStepsOverIllFormedBytes) {
                              "cd 1",
                              "x"),
             "x\xFFx 1");
+  EXPECT_EQ(Pattern("^a|b$", true, "test").replace_all("ab\nab\naab", "-"), "--\n--\n-a-")
+      << "at the ends of each line";
   EXPECT_EQ(Pattern("x*", true, "test").replace_all("a\u4f60", "-"), "-a-\u4f60-");
 }
 
