@@ -429,7 +429,9 @@ GgufModel gguf_model_of(const json& config, const std::string& file) {
                            : neox(model) ? 64
                                          : 32,
                            1, kMost);
-  const int64_t kv = model.model_type == "llama" ? model.heads : model.model_type == "mistral" ? 8 : 32;
+  // Null means as many as heads, also where the classes of transformers have another default.
+  const bool ungrouped = model.model_type == "llama" || config.contains("num_key_value_heads");
+  const int64_t kv = ungrouped ? model.heads : model.model_type == "mistral" ? 8 : 32;
   model.kv_heads = llama_kin ? in.integer("num_key_value_heads", kv, 1, kMost) : model.heads;
   model.tied = in.boolean("tie_word_embeddings", old_names);
   return model;

@@ -92,8 +92,9 @@ TEST_P(ConvertEach, MetadataAloneSaysAsMuch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ConvertEach,
-                         testing::Values("llama", "llama_linear", "llama_sharded", "mistral", "qwen3", "gpt2",
-                                         "gpt_neox", "gpt_neox_sequential"),
+                         testing::Values("llama", "llama_linear", "llama_sharded", "llama_yarn", "llama_yarn_factor",
+                                         "mistral", "mistral_full", "qwen2_plain", "qwen3", "gpt2", "gpt_neox",
+                                         "gpt_neox_sequential"),
                          [](const auto& name) { return std::string(name.param); });
 
 TEST(Convert, Llama3ScalingBecomesDivisors) {
