@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "strata/base/error.h"
+#include "strata/blocks/patches.h"
 #include "strata/route/parse.h"
 #include "strata/surgery/combine.h"
 #include "strata/surgery/interface.h"
@@ -350,7 +351,7 @@ TEST(Interface, SeamsAreWhereNeighboursAreNew) {
   const Tensor pixels = normalised(small_images(10).pixels, {}).to(at::kDouble);
   const auto seams = [&](const char* text) {
     const Route route = parse_route(text);
-    return seams_of(assemble(a, route, sources), a, origins_of(a, route, sources), pixels);
+    return seams_of(assemble(a, route, sources), a, origins_of(a, route, sources), image_stream(pixels));
   };
   EXPECT_TRUE(seams("0-3").empty());
   const auto found = seams("0,1,b:2-3");
@@ -371,7 +372,7 @@ TEST(Interface, SeamsAreWhereNeighboursAreNew) {
 TEST(Interface, NothingChangesBetweenCopies) {
   const Model a = small_model(1);
   const Tensor pixels = normalised(small_images(10).pixels, {}).to(at::kDouble);
-  for (const Seam& seam : seams_between(a, "a", a, pixels)) {
+  for (const Seam& seam : seams_between(a, "a", a, image_stream(pixels))) {
     EXPECT_EQ(seam.difference, 0);
     EXPECT_EQ(seam.norm_then, seam.norm_now);
     EXPECT_NEAR(seam.cka, 1, 1e-12);

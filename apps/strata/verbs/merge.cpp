@@ -7,12 +7,16 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/blocks/patches.h"
+#include "strata/blocks/tokens.h"
 #include "strata/eval/score.h"
+#include "strata/models/peft.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
 #include "strata/surgery/interface.h"
@@ -99,7 +103,8 @@ Work plan(const Merge& options) {
   Work work;
   if (!options.config.empty()) {
     if (!options.models.empty() || !options.route.empty() || !options.method.empty() || !options.base.empty() ||
-        !options.weights.empty() || !options.densities.empty() || !options.normalize.empty() || !options.dtype.empty())
+        !options.weights.empty() || !options.densities.empty() || !options.normalize.empty() ||
+        !options.dtype.empty() || !options.adapter.empty())
       fail_usage("--config says which models are merged and how; leave the models and the other options out");
     work.config = read_mergekit(read_yaml(options.config));
     work.config.seed = options.seed;
@@ -129,6 +134,10 @@ Work plan(const Merge& options) {
   }
   for (const auto& [key, folder] : folders) open(work, key, folder);
   if (!options.base.empty()) open(work, options.base, options.base);
+  if (!options.adapter.empty()) {
+    Model& first = *work.models.at(keys.front());
+    merge_adapter(read_adapter(options.adapter), first.stack(), names_of(first));
+  }
   return work;
 }
 
@@ -153,12 +162,36 @@ std::vector<std::pair<std::string, double>> check_kinship(const Work& work, bool
   return result;
 }
 
-// Pixels for the check of activations, and the labelled images where there are some.
+// What the check of activations reads, and questions with known answers or labelled images where there are some.
 struct Probing {
-  Tensor pixels;
+  Stream input;
   std::string name;
-  ImageSet set;  // empty: noise
+  ImageSet set;
+  std::unique_ptr<Exam> exam;
 };
+
+// Weights of 16 bits are for the disk, so images are in the type of the weights as they are computed with.
+Stream images_for(const Model& model, const Tensor& pixels) {
+  return image_stream(pixels.to(model.stack().weights.entries().front().value.scalar_type()));
+}
+
+Probing text_probing(const Merge& options, const Model& model, const std::string& folder) {
+  Probing result{.name = options.text};
+  if (!options.text.empty()) {
+    result.exam = std::make_unique<TextExam>(text_exam(model, folder, options.text, options.tokens, false));
+    result.input = result.exam->at(0).input;
+    return result;
+  }
+  constexpr int64_t kSequences = 4, kMost = 64;
+  const int64_t length = std::min(model.language.context, kMost);
+  const Tensor tokens = at::empty({kSequences * length}, at::kLong);
+  Random random(0);
+  for (int64_t i = 0; i < tokens.numel(); ++i)
+    tokens.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(random.below(model.language.vocab));
+  result.name = "random tokens";
+  result.input = token_stream(tokens, equal_rows(kSequences, length));
+  return result;
+}
 
 Probing probing(const Merge& options, const Model& model) {
   const VitConfig& vit = model.vit;
@@ -170,7 +203,7 @@ Probing probing(const Merge& options, const Model& model) {
       if (const int64_t most = result.set.labels.max().item<int64_t>(); most >= vit.classes)
         fail("--data: the model tells ", vit.classes, " classes apart, but '", result.set.name, "' has labels up to ",
              most, "; give the data it was trained for");
-      result.pixels = normalised(image_batch(result.set, 0, result.set.size()), images_of(model));
+      result.input = images_for(model, normalised(image_batch(result.set, 0, result.set.size()), images_of(model)));
       result.name = result.set.name;
       return result;
     } catch (const Error&) {
@@ -181,7 +214,7 @@ Probing probing(const Merge& options, const Model& model) {
   const Tensor noise = at::empty({images, vit.image_channels, vit.image_height, vit.image_width}, at::kFloat);
   Random random(0);
   for (int64_t i = 0; i < noise.numel(); ++i) noise.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal());
-  return {noise, "noise", {}};
+  return {images_for(model, noise), "noise", {}, nullptr};
 }
 
 struct Check {
@@ -192,31 +225,33 @@ struct Check {
 
 Check check_interface(const Work& work, const Model& merged, const Merge& options) {
   Check check;
-  if (options.images == 0) return check;
+  if ((merged.is_language() ? options.tokens : options.images) == 0) return check;
   const Model& first = *work.models.at(work.order.front());
-  const Probing data = probing(options, merged);
+  const Probing data = merged.is_language() ? text_probing(options, merged, work.folders.at(work.order.front()))
+                                            : probing(options, merged);
   check.data = data.name;
-  // Weights of 16 bits are for the disk.
-  const Tensor pixels = data.pixels.to(first.stack().weights.entries().front().value.scalar_type());
   const ModelSources sources = work.sources();
   if (work.by_route) {
-    check.seams = seams_of(merged, first, origins_of(first, work.route, sources), pixels);
+    check.seams = seams_of(merged, first, origins_of(first, work.route, sources), data.input);
   } else if (copies_blocks(work.config)) {
     std::vector<Origin> origins;
     for (const auto& [name, block] : copied_blocks(work.config, sources))
       origins.push_back({name, sources.find(name)->second, block});
-    check.seams = seams_of(merged, *origins.front().model, origins, pixels);
+    check.seams = seams_of(merged, *origins.front().model, origins, data.input);
   } else {
     for (const auto& key : work.order)
       if (sources.find(key)->second->stack().depth() == merged.stack().depth()) {
-        const auto seams = seams_between(merged, key, *sources.find(key)->second, pixels);
+        const auto seams = seams_between(merged, key, *sources.find(key)->second, data.input);
         check.seams.insert(check.seams.end(), seams.begin(), seams.end());
       }
   }
-  if (!data.set.labels.defined()) return check;
+  if (!data.exam && !data.set.labels.defined()) return check;
+  // Each model is asked in its own normalisation of the images.
   const auto add = [&](const std::string& name, const Model& model) {
-    check.scores.emplace_back(
-        name, score(model.stack(), identity(model.stack().depth()), data.set, images_of(model), kBatch));
+    const Route route = identity(model.stack().depth());
+    check.scores.emplace_back(name, model.is_language()
+                                        ? score(model.stack(), route, *data.exam)
+                                        : score(model.stack(), route, data.set, images_of(model), kBatch));
   };
   add("merged", merged);
   for (const auto& key : work.order) add(key, *work.models.at(key));
@@ -224,9 +259,10 @@ Check check_interface(const Work& work, const Model& merged, const Merge& option
 }
 
 std::string detail_of(const Work& work, const Merge& options) {
-  if (work.by_route) return "route " + print_route(work.route);
+  const std::string first = options.adapter.empty() ? "" : "adapter " + options.adapter;
+  if (work.by_route) return (first.empty() ? "" : first + ", ") + "route " + print_route(work.route);
   if (!options.config.empty()) return read_text(options.config, kMostConfig);
-  std::string text;
+  std::string text = first;
   const MergeSlice& slice = work.config.slices.front();
   const auto add = [&](const std::string& owner, const MergeParameters& parameters) {
     for (const auto& [name, setting] : parameters)
