@@ -16,10 +16,21 @@ double normal_density(double x) {
   return std::exp(-0.5 * x * x) * 0.5 * M_2_SQRTPI * M_SQRT1_2;
 }
 
+struct Activated {
+  double y, slope;
+};
+
+Activated gelu(double x, bool tanh) {
+  if (!tanh) return {x * normal_distribution(x), normal_distribution(x) + x * normal_density(x)};
+  const double root = std::sqrt(2 / M_PI), cubic = 0.044715;
+  const double t = std::tanh(root * (x + cubic * x * x * x));
+  return {x / 2 * (1 + t), (1 + t) / 2 + x / 2 * (1 - t * t) * root * (1 + 3 * cubic * x * x)};
+}
+
 void gelu_forward_reference(const GeluForward& a, int64_t begin, int64_t end) {
   for (int64_t i = begin * a.channels; i < end * a.channels; ++i) {
     const double x = a.x[i] + (a.bias ? a.bias[i % a.channels] : 0.0F);
-    a.y[i] = static_cast<float>(x * normal_distribution(x));
+    a.y[i] = static_cast<float>(gelu(x, a.tanh).y);
   }
 }
 
@@ -27,8 +38,8 @@ void gelu_backward_reference(const GeluBackward& a, int64_t begin, int64_t end, 
   std::vector<double> totals(a.channels);
   for (int64_t i = begin * a.channels; i < end * a.channels; ++i) {
     const double x = a.x[i] + (a.bias ? a.bias[i % a.channels] : 0.0F);
-    const double slope = normal_distribution(x) + x * normal_density(x);
-    if (a.y) a.y[i] = static_cast<float>(x * normal_distribution(x));
+    const auto [y, slope] = gelu(x, a.tanh);
+    if (a.y) a.y[i] = static_cast<float>(y);
     a.dx[i] = static_cast<float>(a.dy[i] * slope);
     totals[i % a.channels] += a.dx[i];
   }

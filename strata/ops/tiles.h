@@ -8,6 +8,7 @@
 
 #include "strata/base/threads.h"
 #include "strata/ops/pre_norm.h"
+#include "strata/ops/tile_factor.h"
 
 // What the operators of pre_norm.h share: pieces of rows that stay in the cache, products on them, and gradients of
 // weights that each thread adds up for itself.
@@ -19,7 +20,7 @@ struct Tile {
   int64_t rows() const { return end - first; }
 };
 
-/// Rows one after the other, pieces of nearly equal size. How they are cut depends on shapes alone, not on threads.
+/// Rows one after the other, pieces of equal size but for the last. How they are cut depends on shapes alone, not on threads.
 std::vector<Tile> row_tiles(int64_t rows, int64_t floats_per_row);
 /// The same in whole sequences; a sequence longer than a piece is one of its own.
 std::vector<Tile> sequence_tiles(const Rows& rows, int64_t floats_per_row);
@@ -48,12 +49,9 @@ inline at::Tensor head(const at::Tensor& scratch, const Tile& tile) {
   return matrix(scratch.const_data_ptr<float>(), tile.rows(), scratch.size(1));
 }
 
-/// y = x W^T + b; `weight` is W^T.
-void linear_tile(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
-/// y = a b
-void product(const at::Tensor& y, const at::Tensor& a, const at::Tensor& b);
-/// y = input + y
-void add_input_rows(const at::Tensor& y, const float* input);
+/// y = x factor + bias + input, of which bias and input may be missing.
+void linear_tile(const at::Tensor& y, const at::Tensor& x, const TileFactor& factor, const at::Tensor& bias = {},
+                 const float* input = nullptr);
 
 /// norm(x) of a tile -> y; writes mean and rstd of its rows where these are defined.
 void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& y, const at::Tensor& mean,
