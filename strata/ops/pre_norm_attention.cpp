@@ -55,7 +55,7 @@ at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept*
   struct Scratch {
     at::Tensor normed, qkv, mixed;
   };
-  over_tiles(
+  over_free_tiles(
       tiles,
       [&](int) {
         const auto rows = [&](int64_t columns) { return at::empty({most, columns}, x.options()); };

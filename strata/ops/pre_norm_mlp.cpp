@@ -94,7 +94,7 @@ at::Tensor mlp_forward(const Mlp& mlp, const at::Tensor& x, Kept* kept) {
   struct Scratch {
     at::Tensor normed, pre, act;
   };
-  over_tiles(
+  over_free_tiles(
       tiles,
       [&](int) {
         return Scratch{at::empty({most, channels}, x.options()),

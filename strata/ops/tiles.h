@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 
+#include <algorithm>
+#include <atomic>
 #include <span>
 #include <vector>
 
@@ -25,14 +27,28 @@ std::vector<Tile> row_tiles(int64_t rows, int64_t floats_per_row);
 /// The same in whole sequences; a sequence longer than a piece is one of its own.
 std::vector<Tile> sequence_tiles(const Rows& rows, int64_t floats_per_row);
 
-/// Runs fn(tile, scratch) for every tile, contiguous ranges of them on each thread; make_scratch(thread) makes what a
-/// thread keeps from tile to tile. Tensors in here are plain memory: no autograd, no autocast.
+/// Runs fn(tile, scratch) for every tile; make_scratch(thread) makes what a thread keeps from tile to tile. Each thread
+/// has a range of tiles of its own, so that what it sums up is always the same. Tensors in here are plain memory: no
+/// autograd, no autocast.
 template <class MakeScratch, class Fn>
 void over_tiles(const std::vector<Tile>& tiles, MakeScratch&& make_scratch, Fn&& fn) {
   parallel_for(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end, int thread) {
     const at::AutoDispatchBelowADInplaceOrView plain;
     auto&& scratch = make_scratch(thread);
     for (int64_t i = begin; i < end; ++i) fn(tiles[i], scratch);
+  });
+}
+
+/// The same for tiles that have nothing in common: whichever thread is free takes the next one, since threads are
+/// rarely equally fast on a machine that others use too.
+template <class MakeScratch, class Fn>
+void over_free_tiles(const std::vector<Tile>& tiles, MakeScratch&& make_scratch, Fn&& fn) {
+  std::atomic<size_t> next = 0;
+  const auto ranges = std::min<int64_t>(threads(), std::ssize(tiles));
+  parallel_for(ranges, 1, [&](int64_t, int64_t, int thread) {
+    const at::AutoDispatchBelowADInplaceOrView plain;
+    auto&& scratch = make_scratch(thread);
+    for (size_t i = next++; i < tiles.size(); i = next++) fn(tiles[i], scratch);
   });
 }
 
