@@ -22,9 +22,10 @@ struct Activated {
 
 Activated gelu(double x, bool tanh) {
   if (!tanh) return {x * normal_distribution(x), normal_distribution(x) + x * normal_density(x)};
-  const double root = std::sqrt(2 / M_PI), cubic = 0.044715;
-  const double t = std::tanh(root * (x + cubic * x * x * x));
-  return {x / 2 * (1 + t), (1 + t) / 2 + x / 2 * (1 - t * t) * root * (1 + 3 * cubic * x * x)};
+  // As x sigmoid(z), which keeps the lower tail that 1 + tanh would lose.
+  const double linear = std::sqrt(8 / M_PI), cubic = 0.044715 * linear;
+  const double s = 1 / (1 + std::exp(-x * (linear + cubic * x * x)));
+  return {x * s, s + x * s * (1 - s) * (linear + 3 * cubic * x * x)};
 }
 
 void gelu_forward_reference(const GeluForward& a, int64_t begin, int64_t end) {
