@@ -17,16 +17,16 @@ STRATA_INLINE Activated exact_gelu(V x) {
   return {bounded * of_x.distribution, fma(min(set(14.0F), bounded), of_x.density, of_x.distribution)};
 }
 
-/// x/2 (1 + tanh(z/2)) = x sigmoid(z), z = sqrt(8/pi) (x + 0.044715 x^3), which reaches the ends of sigmoid at +-10.
+/// x/2 (1 + tanh(z/2)) = x sigmoid(z), z = sqrt(8/pi) (x + 0.044715 x^3), which reaches the ends of logistic at +-10.
 STRATA_INLINE Activated tanh_gelu(V x) {
   constexpr float kLinear = 1.59576912F;
   constexpr float kCubic = 0.0713548163F;
   const V low = max(set(-10.0F), x);
   const V inner = min(set(10.0F), low);
   const V x2 = inner * inner;
-  const V s = sigmoid(inner * fma(x2, set(kCubic), set(kLinear)));
+  const Logistic s = logistic(inner * fma(x2, set(kCubic), set(kLinear)));
   const V dz = fma(x2, set(3 * kCubic), set(kLinear));
-  return {low * s, fma(inner * s, dz * (set(1.0F) - s), s)};
+  return {low * s.value, fma(inner * s.value, dz * s.rest, s.value)};
 }
 
 template <bool kTanh>
@@ -88,7 +88,7 @@ inline void gelu_backward(const GeluBackward& a, int64_t begin, int64_t end, flo
   a.tanh ? gelu_backward_all<true>(a, begin, end, sums) : gelu_backward_all<false>(a, begin, end, sums);
 }
 
-/// Below -87 the gate is shut, and sigmoid ends.
+/// Below -87 the gate is shut, and logistic ends.
 STRATA_INLINE V bounded_gate(V gate) {
   return max(set(-87.0F), gate);
 }
@@ -101,7 +101,7 @@ inline void swiglu_forward(const SwigluForward& a, int64_t begin, int64_t end) {
       read_ahead(a.up + at);
       const V gate = bounded_gate(load(a.gate + at, n, whole));
       const V up = load(a.up + at, n, whole);
-      store(a.y + row * a.channels + c, gate * sigmoid(gate) * up, n, whole);
+      store(a.y + row * a.channels + c, gate * logistic(gate).value * up, n, whole);
     });
   }
 }
@@ -116,9 +116,9 @@ inline void swiglu_backward(const SwigluBackward& a, int64_t begin, int64_t end)
       const V gate = bounded_gate(load(a.gate + at, n, whole));
       const V up = load(a.up + at, n, whole);
       const V dy = load(a.dy + row * a.channels + c, n, whole);
-      const V s = sigmoid(gate);
+      const auto [s, rest] = logistic(gate);
       if (a.y) store(a.y + row * a.channels + c, gate * s * up, n, whole);
-      const V slope = s * fma(gate, set(1.0F) - s, set(1.0F));
+      const V slope = s * fma(gate, rest, set(1.0F));
       store(a.dgate + at, dy * up * slope, n, whole);
       store(a.dup + at, dy * gate * s, n, whole);
     });

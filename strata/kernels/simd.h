@@ -299,9 +299,15 @@ STRATA_INLINE Normal normal(V x) {
   return {e * set(0.398942280F), select_negative(x, tail, set(1.0F) - tail)};
 }
 
-/// 1 / (1 + e^-x) for x >= -87; NaN stays.
-STRATA_INLINE V sigmoid(V x) {
-  return reciprocal(set(1.0F) + power_of_two(min(set(87.0F), x), -kLog2e, -kLog2eRest));
+struct Logistic {
+  V value;  // s = 1 / (1 + e^-x)
+  V rest;   // 1 - s = s e^-x, without the rounding of a difference
+};
+/// For x >= -87; NaN stays.
+STRATA_INLINE Logistic logistic(V x) {
+  const V e = power_of_two(min(set(87.0F), x), -kLog2e, -kLog2eRest);
+  const V s = reciprocal(set(1.0F) + e);
+  return {s, s * e};
 }
 
 }  // namespace strata::simd::STRATA_SIMD
