@@ -40,7 +40,8 @@ struct Kept {
 at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept* kept) {
   const auto tiles = op.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles);
-  const at::Tensor y = at::empty_like(x), qkv_weight = op.qkv.weight.t(), out_weight = op.out.weight.t();
+  const at::Tensor y = at::empty_like(x);
+  const auto factors = tile_factors({op.qkv.weight.t(), op.out.weight.t()}, most);
   const float* input = x.const_data_ptr<float>();
   if (kept) {
     kept->qkv = at::empty({x.size(0), 3 * channels}, x.options());
@@ -52,7 +53,7 @@ at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept*
   struct Scratch {
     at::Tensor normed, qkv, mixed;
   };
-  over_tiles(
+  over_free_tiles(
       tiles,
       [&](int) {
         const auto rows = [&](int64_t columns) { return at::empty({most, columns}, x.options()); };
@@ -63,15 +64,14 @@ at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept*
         at::Tensor qkv = kept ? matrix(kept->qkv, tile) : head(scratch.qkv, tile);
         at::Tensor mixed = kept ? matrix(kept->mixed, tile) : head(scratch.mixed, tile);
         norm_tile(op.norm, input, tile, normed, kept ? kept->mean : at::Tensor(), kept ? kept->rstd : at::Tensor());
-        linear_tile(qkv, normed, qkv_weight, op.qkv.bias);
+        linear_tile(qkv, normed, factors[0], op.qkv.bias);
         const int64_t before = op.rows.ragged() ? tile.first : 0;  // rows that the offsets count and the tile lacks
         strata::attention_forward(
             {.shape = op.shape(tile, channels),
              .qkv = qkv.const_data_ptr<float>() - before * 3 * channels,
              .out = mixed.mutable_data_ptr<float>() - before * channels,
              .lse = kept ? kept->lse.mutable_data_ptr<float>() + (tile.first - before) * op.heads : nullptr});
-        linear_tile(out, mixed, out_weight, op.out.bias);
-        if (op.add_input) add_input_rows(out, input + tile.first * channels);
+        linear_tile(out, mixed, factors[1], op.out.bias, op.add_input ? input + tile.first * channels : nullptr);
       });
   return y;
 }
@@ -81,6 +81,7 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
   const auto tiles = op.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles);
   const at::Tensor dx = at::empty_like(x);
+  const auto factors = tile_factors({op.out.weight, op.qkv.weight}, most);
   const float* input = x.const_data_ptr<float>();
   std::vector<std::optional<WeightGradients>> sums(threads());
   struct Scratch {
@@ -97,7 +98,7 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
       [&](const Tile& tile, const Scratch& scratch) {
         at::Tensor normed = head(scratch.normed, tile), dmixed = head(scratch.dmixed, tile);
         const at::Tensor dqkv = head(scratch.dqkv, tile), dout = matrix(dy, tile), mixed = matrix(kept.mixed, tile);
-        product(dmixed, dout, op.out.weight);
+        linear_tile(dmixed, dout, factors[0]);
         if (scratch.gradients) {
           scratch.gradients->second.addmm_(dout.t(), mixed);
           if (op.out.bias.defined()) add_column_sums(scratch.gradients->second_bias, dout);
@@ -114,7 +115,7 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
           scratch.gradients->first.addmm_(dqkv.t(), normed);
           if (op.qkv.bias.defined()) add_column_sums(scratch.gradients->first_bias, dqkv);
         }
-        product(normed, dqkv, op.qkv.weight);
+        linear_tile(normed, dqkv, factors[1]);
         norm_tile_backward(op.norm, input, tile, normed, op.add_input ? dy.const_data_ptr<float>() : nullptr, kept.mean,
                            kept.rstd, dx.mutable_data_ptr<float>(), scratch.gradients);
       });

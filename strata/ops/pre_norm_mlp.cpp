@@ -16,6 +16,9 @@ struct Mlp {
   bool gated, add_input;
 
   int64_t hidden() const { return down.weight.size(1); }
+  // GELU adds the first bias itself; SwiGLU reads a sum that holds it.
+  bool bias_in_activation() const { return !gated && up.bias.defined(); }
+  const float* activation_bias() const { return bias_in_activation() ? up.bias.const_data_ptr<float>() : nullptr; }
   std::vector<Tile> tiles(const at::Tensor& x) const {
     return row_tiles(x.size(0), 2 * x.size(1) + up.weight.size(0) + hidden());
   }
@@ -31,6 +34,7 @@ void activate(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& act) {
     return gelu_forward({.rows = pre.size(0),
                          .channels = pre.size(1),
                          .x = pre.const_data_ptr<float>(),
+                         .bias = mlp.activation_bias(),
                          .y = act.mutable_data_ptr<float>()});
   const float* gate = pre.const_data_ptr<float>();
   swiglu_forward({.rows = pre.size(0),
@@ -65,6 +69,7 @@ void activate_backward(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& 
                  .channels = pre.size(1),
                  .dy = dact.const_data_ptr<float>(),
                  .x = pre.const_data_ptr<float>(),
+                 .bias = mlp.activation_bias(),
                  .dx = dpre.mutable_data_ptr<float>(),
                  .dbias = sums ? dbias.data() : nullptr,
                  .y = act.mutable_data_ptr<float>()});
@@ -74,31 +79,32 @@ void activate_backward(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& 
 at::Tensor mlp_forward(const Mlp& mlp, const at::Tensor& x, Kept* kept) {
   const auto tiles = mlp.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles);
-  const at::Tensor y = at::empty_like(x), up = mlp.up.weight.t(), down = mlp.down.weight.t();
+  const at::Tensor y = at::empty_like(x);
+  const auto factors = tile_factors({mlp.up.weight.t(), mlp.down.weight.t()}, most);
+  const int64_t wide = mlp.up.weight.size(0);
   const float* input = x.const_data_ptr<float>();
   if (kept) {
-    kept->pre = at::empty({x.size(0), up.size(1)}, x.options());
+    kept->pre = at::empty({x.size(0), wide}, x.options());
     kept->rstd = at::empty({x.size(0)}, x.options());
     if (mlp.norm.layer) kept->mean = at::empty_like(kept->rstd);
   }
   struct Scratch {
     at::Tensor normed, pre, act;
   };
-  over_tiles(
+  over_free_tiles(
       tiles,
       [&](int) {
         return Scratch{at::empty({most, channels}, x.options()),
-                       kept ? at::Tensor() : at::empty({most, up.size(1)}, x.options()),
+                       kept ? at::Tensor() : at::empty({most, wide}, x.options()),
                        at::empty({most, mlp.hidden()}, x.options())};
       },
       [&](const Tile& tile, const Scratch& scratch) {
         at::Tensor normed = head(scratch.normed, tile), act = head(scratch.act, tile), out = matrix(y, tile);
         at::Tensor pre = kept ? matrix(kept->pre, tile) : head(scratch.pre, tile);
         norm_tile(mlp.norm, input, tile, normed, kept ? kept->mean : at::Tensor(), kept ? kept->rstd : at::Tensor());
-        linear_tile(pre, normed, up, mlp.up.bias);
+        linear_tile(pre, normed, factors[0], mlp.bias_in_activation() ? at::Tensor() : mlp.up.bias);
         activate(mlp, pre, act);
-        linear_tile(out, act, down, mlp.down.bias);
-        if (mlp.add_input) add_input_rows(out, input + tile.first * channels);
+        linear_tile(out, act, factors[1], mlp.down.bias, mlp.add_input ? input + tile.first * channels : nullptr);
       });
   return y;
 }
@@ -108,6 +114,7 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
   const auto tiles = mlp.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles), hidden = mlp.hidden();
   const at::Tensor dx = at::empty_like(x);
+  const auto factors = tile_factors({mlp.down.weight, mlp.up.weight}, most);
   const float* input = x.const_data_ptr<float>();
   std::vector<std::optional<WeightGradients>> sums(threads());
   struct Scratch {
@@ -127,7 +134,7 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
         at::Tensor normed = head(scratch.normed, tile), act = head(scratch.act, tile);
         at::Tensor dact = head(scratch.dact, tile), dpre = head(scratch.dpre, tile);
         const at::Tensor pre = matrix(kept.pre, tile), dout = matrix(dy, tile);
-        product(dact, dout, mlp.down.weight);
+        linear_tile(dact, dout, factors[0]);
         activate_backward(mlp, pre, dact, dpre, act, scratch.gradients);
         if (scratch.gradients) {
           scratch.gradients->second.addmm_(dout.t(), act);
@@ -135,7 +142,7 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
           norm_tile(mlp.norm, input, tile, normed, {}, {});
           scratch.gradients->first.addmm_(dpre.t(), normed);
         }
-        product(normed, dpre, mlp.up.weight);
+        linear_tile(normed, dpre, factors[1]);
         norm_tile_backward(mlp.norm, input, tile, normed, mlp.add_input ? dy.const_data_ptr<float>() : nullptr,
                            kept.mean, kept.rstd, dx.mutable_data_ptr<float>(), scratch.gradients);
       });

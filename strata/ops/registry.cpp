@@ -44,6 +44,10 @@ at::Tensor any_gelu(const at::Tensor& x) {
   return over_rows("gelu", x, ops::gelu);
 }
 
+at::Tensor any_gelu_tanh(const at::Tensor& x) {
+  return over_rows("gelu_tanh", x, gelu_tanh);
+}
+
 at::Tensor any_swiglu(const at::Tensor& x) {
   return over_rows("swiglu", x, swiglu);
 }
@@ -145,6 +149,7 @@ TORCH_LIBRARY(strata, library) {
   library.def("layer_norm(Tensor x, Tensor weight, Tensor bias, float eps=1e-5) -> Tensor", any_layer_norm);
   library.def("rms_norm(Tensor x, Tensor weight, float eps=1e-6) -> Tensor", any_rms_norm);
   library.def("gelu(Tensor x) -> Tensor", any_gelu);
+  library.def("gelu_tanh(Tensor x) -> Tensor", any_gelu_tanh);
   library.def("swiglu(Tensor x) -> Tensor", any_swiglu);
   library.def("linear(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor", any_linear);
   library.def("self_attention(Tensor qkv, int heads, bool causal=False, Tensor? offsets=None) -> Tensor",

@@ -138,6 +138,8 @@ CASES = [
     *(norm_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
     *(rms_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
     *(Case(f"gelu{list(shape)}", ops.gelu.default, F.gelu, (shape,)) for shape in [(5, 7), (2, 3, 65), (9,), (0, 4)]),
+    *(Case(f"gelu_tanh{list(shape)}", ops.gelu_tanh.default, lambda x: F.gelu(x, approximate="tanh"), (shape,))
+      for shape in [(5, 7), (2, 3, 65), (9,), (0, 4)]),
     *(Case(f"swiglu{list(shape)}", ops.swiglu.default, swiglu, (shape,)) for shape in [(5, 6), (2, 3, 130), (10,)]),
     *(Case(f"linear{list(shape)}", ops.linear.default, F.linear, (shape, (31, shape[-1]), (31,)))
       for shape in [(5, 7), (2, 3, 65), (200, 48)]),
@@ -255,8 +257,8 @@ def raw_cases():
         (ops._layer_norm_backward, (x, x, rows, rows, w)),
         (ops._rms_norm, (x, w, 1e-5)),
         (ops._rms_norm_backward, (x, x, rows, w)),
-        (ops._gelu, (x,)),
-        (ops._gelu_backward, (x, x)),
+        (ops._gelu, (x, False)),
+        (ops._gelu_backward, (x, x, True)),
         (ops._swiglu, (x,)),
         (ops._swiglu_backward, (x[:, :3], x)),
         (ops._self_attention, (qkv, 2, None, True)),
