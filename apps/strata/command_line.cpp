@@ -395,6 +395,8 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("{train,vit,gpt2,trie,gelu,bandwidth,tokenize}")
       ->check(CLI::IsMember({"train", "vit", "gpt2", "trie", "gelu", "bandwidth", "tokenize"}).description(""));
   count(bench, "--repeats", o.bench.repeats, "interleaved runs of each", 1);
+  bench->add_option("--against", o.bench.against, "ways to run PyTorch: eager, compile; as a rule both")
+      ->check(CLI::IsMember({"eager", "compile"}));
   bench->add_option("--model", o.bench.model, "model to score in trie; as a rule a fresh one")->type_name("FOLDER");
   bench->add_option("--text", o.bench.text, "text to measure tokenize on; as a rule the King James Bible")
       ->type_name("FILE");

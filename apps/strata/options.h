@@ -180,8 +180,9 @@ struct Doctor {
 struct Bench {
   std::vector<std::string> what;  // empty: all
   int64_t repeats = 5;
-  std::string model;  // for the trie: a trained model instead of a fresh one
-  std::string text;   // for tokenize: a file; empty: the King James text
+  std::string model;                                     // for the trie: a trained model instead of a fresh one
+  std::string text;                                      // for tokenize: a file; empty: the King James text
+  std::vector<std::string> against{"eager", "compile"};  // ways to run PyTorch
   std::string data = "fashion-mnist";
 };
 

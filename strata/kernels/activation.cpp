@@ -16,10 +16,22 @@ double normal_density(double x) {
   return std::exp(-0.5 * x * x) * 0.5 * M_2_SQRTPI * M_SQRT1_2;
 }
 
+struct Activated {
+  double y, slope;
+};
+
+Activated gelu(double x, bool tanh) {
+  if (!tanh) return {x * normal_distribution(x), normal_distribution(x) + x * normal_density(x)};
+  // As x sigmoid(z), which keeps the lower tail that 1 + tanh would lose.
+  const double linear = std::sqrt(8 / M_PI), cubic = 0.044715 * linear;
+  const double s = 1 / (1 + std::exp(-x * (linear + cubic * x * x)));
+  return {x * s, s + x * s * (1 - s) * (linear + 3 * cubic * x * x)};
+}
+
 void gelu_forward_reference(const GeluForward& a, int64_t begin, int64_t end) {
   for (int64_t i = begin * a.channels; i < end * a.channels; ++i) {
     const double x = a.x[i] + (a.bias ? a.bias[i % a.channels] : 0.0F);
-    a.y[i] = static_cast<float>(x * normal_distribution(x));
+    a.y[i] = static_cast<float>(gelu(x, a.tanh).y);
   }
 }
 
@@ -27,8 +39,8 @@ void gelu_backward_reference(const GeluBackward& a, int64_t begin, int64_t end, 
   std::vector<double> totals(a.channels);
   for (int64_t i = begin * a.channels; i < end * a.channels; ++i) {
     const double x = a.x[i] + (a.bias ? a.bias[i % a.channels] : 0.0F);
-    const double slope = normal_distribution(x) + x * normal_density(x);
-    if (a.y) a.y[i] = static_cast<float>(x * normal_distribution(x));
+    const auto [y, slope] = gelu(x, a.tanh);
+    if (a.y) a.y[i] = static_cast<float>(y);
     a.dx[i] = static_cast<float>(a.dy[i] * slope);
     totals[i % a.channels] += a.dx[i];
   }

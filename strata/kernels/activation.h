@@ -6,17 +6,19 @@
 
 namespace strata {
 
-/// GELU, exact (Hendrycks and Gimpel 2016): gelu(x) = x Phi(x), Phi the standard normal distribution, with the bias of
-/// the linear layer before it.
+/// GELU (Hendrycks and Gimpel 2016), with the bias of the linear layer before it: x Phi(x), Phi the standard normal
+/// distribution, or with `tanh` its older approximation x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 ///   y = gelu(x + bias);   within 1e-6 of the exact value for |x| < 10, relative accuracy kept in the lower tail
 struct GeluForward {
+  bool tanh = false;
   int64_t rows = 0, channels = 0;
   const float* x = nullptr;     // [rows, channels], without the bias
   const float* bias = nullptr;  // [channels] or null
   float* y = nullptr;           // [rows, channels]; may be x
 };
-/// dx = dy (Phi(x + bias) + (x + bias) phi(x + bias)), dbias = column sums of dx.
+/// dx = dy gelu'(x + bias), gelu'(x) = Phi(x) + x phi(x) for the exact form; dbias = column sums of dx.
 struct GeluBackward {
+  bool tanh = false;
   int64_t rows = 0, channels = 0;
   const float* dy = nullptr;    // [rows, channels]
   const float* x = nullptr;     // [rows, channels], as forward read it

@@ -13,34 +13,38 @@ void norm_forward(const NormForward& a, int64_t begin, int64_t end) {
     const float* x = a.x + row * channels;
     float* y = a.y + row * channels;
     const float* stream = x;
-    V sums = zero();
+    // What the variance is made from, on the way: the sum of a row, or of its squares.
+    const auto add = [](V s, V total) { return kCentred ? total + s : fma(s, s, total); };
+    V sums;
     if (a.delta) {
       const float* delta = a.delta + row * channels;
       float* out = a.stream ? a.stream + row * channels : y;
-      for_vectors(channels, [&](int64_t c, int64_t n, auto whole) {
+      sums = sum_vectors(channels, [&](int64_t c, int64_t n, auto whole, V total) {
+        read_ahead(x + c);
+        read_ahead(delta + c);
         V s = load(x + c, n, whole) + load(delta + c, n, whole);
         if (a.delta_bias) s = s + load(a.delta_bias + c, n, whole);
         store(out + c, s, n, whole);
-        sums = kCentred ? sums + s : fma(s, s, sums);
+        return add(s, total);
       });
       stream = out;
     } else {
       float* out = a.stream == a.x || !a.stream ? nullptr : a.stream + row * channels;
-      for_vectors(channels, [&](int64_t c, int64_t n, auto whole) {
+      sums = sum_vectors(channels, [&](int64_t c, int64_t n, auto whole, V total) {
+        read_ahead(x + c);
         const V s = load(x + c, n, whole);
         if (out) store(out + c, s, n, whole);
-        sums = kCentred ? sums + s : fma(s, s, sums);
+        return add(s, total);
       });
     }
     float mean = 0;
     float variance = sum(sums) * inverse;
     if constexpr (kCentred) {
       mean = variance;
-      V squares = zero();
-      for_vectors(channels, [&](int64_t c, int64_t n, auto whole) {
+      const V squares = sum_vectors(channels, [&](int64_t c, int64_t n, auto whole, V total) {
         V d = load(stream + c, n, whole) - set(mean);
         if constexpr (!decltype(whole)::kValue) d = select_first(n, d, zero());
-        squares = fma(d, d, squares);
+        return fma(d, d, total);
       });
       variance = sum(squares) * inverse;
       if (a.mean) a.mean[row] = mean;
@@ -75,6 +79,8 @@ STRATA_INLINE void norm_backward_rows(const NormBackward& a, int64_t row, float*
     V sum_g = zero();
     V sum_gx = zero();
     for_vectors(channels, [&](int64_t c, int64_t n, auto whole) {
+      read_ahead(dy + c);
+      read_ahead(x + c);
       V g = load(dy + c, n, whole);
       if (a.gain) g = g * load(a.gain + c, n, whole);
       V d = load(x + c, n, whole);

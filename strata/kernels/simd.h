@@ -67,11 +67,12 @@ STRATA_INLINE V sqrt(V a) {
 STRATA_INLINE V abs(V a) {
   return _mm512_abs_ps(a);
 }
-STRATA_INLINE V round(V a) {
-  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
 STRATA_INLINE V select_less(V a, V b, V yes, V no) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+}
+/// For NaN and -0 either.
+STRATA_INLINE V select_negative(V a, V yes, V no) {
+  return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(a)), no, yes);
 }
 STRATA_INLINE V select_first(int64_t n, V yes, V no) {
   return _mm512_mask_blend_ps(first_mask(n), no, yes);
@@ -82,9 +83,14 @@ STRATA_INLINE float sum(V a) {
 STRATA_INLINE float largest(V a) {
   return _mm512_reduce_max_ps(a);
 }
-/// 2^n for whole n in [-126, 127].
-STRATA_INLINE V power_of_two(V n) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+/// 1 / a to two units in the last place, for a whose reciprocal is a normal number: dividing takes three times as long.
+STRATA_INLINE V reciprocal(V a) {
+  const V r = _mm512_rcp14_ps(a);
+  return r * _mm512_fnmadd_ps(a, r, _mm512_set1_ps(2.0F));
+}
+/// The low bits of each lane, as an integer, become the exponent of a power of two.
+STRATA_INLINE V low_bits_as_exponent(V bits) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(bits), 23));
 }
 
 /// x = mantissa 2^exponent with mantissa in [1, 2), for positive normal x.
@@ -139,11 +145,12 @@ STRATA_INLINE V sqrt(V a) {
 STRATA_INLINE V abs(V a) {
   return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a);
 }
-STRATA_INLINE V round(V a) {
-  return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
 STRATA_INLINE V select_less(V a, V b, V yes, V no) {
   return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+/// For NaN and -0 either.
+STRATA_INLINE V select_negative(V a, V yes, V no) {
+  return _mm256_blendv_ps(no, yes, a);
 }
 STRATA_INLINE V select_first(int64_t n, V yes, V no) {
   return _mm256_blendv_ps(no, yes, _mm256_castsi256_ps(first_mask(n)));
@@ -158,9 +165,13 @@ STRATA_INLINE float largest(V a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
-/// 2^n for whole n in [-126, 127].
-STRATA_INLINE V power_of_two(V n) {
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+/// 1 / a. The estimate of AVX2 is too coarse to gain anything on a division.
+STRATA_INLINE V reciprocal(V a) {
+  return _mm256_div_ps(_mm256_set1_ps(1.0F), a);
+}
+/// The low bits of each lane, as an integer, become the exponent of a power of two.
+STRATA_INLINE V low_bits_as_exponent(V bits) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(bits), 23));
 }
 
 /// x = mantissa 2^exponent with mantissa in [1, 2), for positive normal x.
@@ -200,31 +211,54 @@ STRATA_INLINE void store(float* p, V x, int64_t n, Whole) {
     store_first(p, x, n);
 }
 
-/// e^(x - n ln2) for n = round(x / ln2): a least-maximum polynomial of relative error 2e-9 on |r| <= ln2/2.
-STRATA_INLINE V exp_remainder(V x, V n) {
-  V r = fnma(n, set(0.693145752F), x);  // ln2 in two pieces, the first with trailing zeros
-  r = fnma(n, set(1.42860677e-6F), r);
-  V p = fma(set(0.00138436348F), r, set(0.00837417143F));
-  p = fma(p, r, set(0.0416680031F));
-  p = fma(p, r, set(0.166664311F));
-  p = fma(p, r, set(0.499999942F));
-  p = fma(p, r, set(1.00000003F));
-  return fma(p, r, set(1.0F));
+/// Asks for what lies 4 kB behind what is read now. Loops that compute a lot need it on data larger than the cache: so
+/// few of their turns fit into the processor's window that it does not see far ahead by itself.
+STRATA_INLINE void read_ahead(const float* p) {
+  __builtin_prefetch(p + 1024);
 }
 
-/// e^x, relative error below 2e-7; 0 below -87.33 (no denormal results), inf above 88.72, NaN stays.
-STRATA_INLINE V exp(V x) {
-  const V n = round(x * set(1.44269504F));
-  const V half = round(n * set(0.5F));  // 2^n in two factors, since n reaches 128 just below the overflow bound
-  const V y = exp_remainder(x, n) * power_of_two(half) * power_of_two(n - half);
-  return select_less(set(88.72284F), x, set(__builtin_inff()), select_less(x, set(-87.33654F), zero(), y));
+/// Adds up a row of `count` floats in four sums, which do not wait for each other: add(offset, n, whole, sum) returns
+/// the sum with one vector more, and is called as in for_vectors.
+template <class Add>
+STRATA_INLINE V sum_vectors(int64_t count, Add&& add) {
+  V a = zero();
+  V b = zero();
+  V c = zero();
+  V d = zero();
+  int64_t i = 0;
+  for (; i + 4 * kWidth <= count; i += 4 * kWidth) {
+    a = add(i, kWidth, Full{}, a);
+    b = add(i + kWidth, kWidth, Full{}, b);
+    c = add(i + 2 * kWidth, kWidth, Full{}, c);
+    d = add(i + 3 * kWidth, kWidth, Full{}, d);
+  }
+  for (; i + kWidth <= count; i += kWidth) a = add(i, kWidth, Full{}, a);
+  if (i < count) b = add(i, count - i, Part{}, b);
+  return (a + b) + (c + d);
 }
 
-/// e^x for x <= 0: cheaper than exp, and at most 1.2e-38 instead of 0 below -87.33; NaN stays.
+/// 2^(high x + low x) for a factor in two pieces, relative error below 2e-7 where that lies in [-126, 127.4]; NaN stays.
+/// Adding 1.5 2^23 rounds to a whole number and leaves it in the low bits of the sum, here with the bias of exponents.
+/// The polynomial is a least-maximum fit of relative error 2e-9 on [-1/2, 1/2], evaluated in pairs: its steps wait for
+/// each other less than in Horner's form, and waiting is what costs here.
+STRATA_INLINE V power_of_two(V x, float high, float low) {
+  const V shift = set(0x1.8p23F + 127);
+  const V bits = fma(x, set(high), shift);
+  V f = fma(x, set(high), shift - bits);
+  if (low != 0) f = fma(x, set(low), f);
+  const V f2 = f * f;
+  const V a = fma(set(0.693147182F), f, set(1.0F));
+  const V b = fma(set(0.0555033022F), f, set(0.240226463F));
+  V p = fma(set(0.00133999309F), f, set(0.00961848907F));
+  p = fma(set(0.000153458124F), f2, p);
+  p = fma(p, f2, b);
+  return fma(p, f2, a) * low_bits_as_exponent(bits);
+}
+inline constexpr float kLog2e = 1.44269502F, kLog2eRest = 1.92596303e-8F;
+
+/// e^x for x <= 0, relative error below 2e-7; 1.2e-38 instead of less below -87.33 (no denormal results); NaN stays.
 STRATA_INLINE V exp_of_negative(V x) {
-  const V bounded = max(set(-87.33654F), x);
-  const V n = round(bounded * set(1.44269504F));
-  return exp_remainder(bounded, n) * power_of_two(n);
+  return power_of_two(max(set(-87.33654F), x), kLog2e, kLog2eRest);
 }
 
 /// ln x for finite positive normal x, relative error below 2e-7 away from 1, absolute 1e-7 near it; infinity and NaN
@@ -249,25 +283,31 @@ struct Normal {
 };
 /// The standard normal density and distribution, the latter to a few units in the last place even in its lower tail:
 /// Phi(-a) = exp(-a^2 / 2) t P(t), t = 1 / (1 + 0.31 a), the form of Abramowitz and Stegun 7.1.26 with P a
-/// least-maximum fit of relative error 2e-7 on [0, 14]. Both are 0 beyond |x| = 13.2 (Phi: 0 or 1); NaN stays.
+/// least-maximum fit of relative error 2e-7 on [0, 14], in pairs like power_of_two. Beyond |x| = 13.2 both stay what
+/// they are there, less than 1e-38 (Phi: or 1); NaN stays.
 STRATA_INLINE Normal normal(V x) {
-  const V a = abs(x);
-  const V e = exp_of_negative(a * a * set(-0.5F));
-  const V t = set(1.0F) / fma(a, set(0.31F), set(1.0F));
-  V p = fma(set(0.0358418127F), t, set(-0.141604907F));
-  p = fma(p, t, set(0.155068331F));
-  p = fma(p, t, set(-0.0149037608F));
-  p = fma(p, t, set(0.1101103F));
-  p = fma(p, t, set(0.107771049F));
-  p = fma(p, t, set(0.124060347F));
-  p = fma(p, t, set(0.12365691F));
-  const V tail = select_less(set(13.2F), a, zero(), e * t * p);
-  return {e * set(0.398942280F), select_less(x, zero(), tail, set(1.0F) - tail)};
+  const V bounded = min(set(13.2F), abs(x));
+  const V e = power_of_two(bounded * bounded, -0.5F * kLog2e, 0);
+  const V t = reciprocal(fma(bounded, set(0.31F), set(1.0F)));
+  const V t2 = t * t;
+  const V a = fma(set(0.124060347F), t, set(0.12365691F));
+  const V b = fma(set(0.1101103F), t, set(0.107771049F));
+  const V c = fma(set(0.155068331F), t, set(-0.0149037608F));
+  const V d = fma(set(0.0358418127F), t, set(-0.141604907F));
+  const V p = fma(fma(d, t2, c), t2 * t2, fma(b, t2, a));
+  const V tail = e * (t * p);
+  return {e * set(0.398942280F), select_negative(x, tail, set(1.0F) - tail)};
 }
 
-/// 1 / (1 + e^-x).
-STRATA_INLINE V sigmoid(V x) {
-  return set(1.0F) / (set(1.0F) + exp(zero() - x));
+struct Logistic {
+  V value;  // s = 1 / (1 + e^-x)
+  V rest;   // 1 - s = s e^-x, without the rounding of a difference
+};
+/// For x >= -87; NaN stays.
+STRATA_INLINE Logistic logistic(V x) {
+  const V e = power_of_two(min(set(87.0F), x), -kLog2e, -kLog2eRest);
+  const V s = reciprocal(set(1.0F) + e);
+  return {s, s * e};
 }
 
 }  // namespace strata::simd::STRATA_SIMD

@@ -15,18 +15,22 @@ using torch::autograd::variable_list;
 
 // ---- kernels as operators -------------------------------------------------------------------------------------------
 
-at::Tensor raw_gelu(const at::Tensor& input) {
+at::Tensor raw_gelu(const at::Tensor& input, bool tanh) {
   const at::Tensor x = input.contiguous();
   at::Tensor y = at::empty_like(x);
-  gelu_forward(
-      {.rows = x.size(0), .channels = x.size(1), .x = x.const_data_ptr<float>(), .y = y.mutable_data_ptr<float>()});
+  gelu_forward({.tanh = tanh,
+                .rows = x.size(0),
+                .channels = x.size(1),
+                .x = x.const_data_ptr<float>(),
+                .y = y.mutable_data_ptr<float>()});
   return y;
 }
 
-at::Tensor raw_gelu_backward(const at::Tensor& upstream, const at::Tensor& input) {
+at::Tensor raw_gelu_backward(const at::Tensor& upstream, const at::Tensor& input, bool tanh) {
   const at::Tensor x = input.contiguous(), dy = upstream.contiguous();
   at::Tensor dx = at::empty_like(x);
-  gelu_backward({.rows = x.size(0),
+  gelu_backward({.tanh = tanh,
+                 .rows = x.size(0),
                  .channels = x.size(1),
                  .dy = dy.const_data_ptr<float>(),
                  .x = x.const_data_ptr<float>(),
@@ -68,15 +72,17 @@ at::Tensor raw_swiglu_backward(const at::Tensor& upstream, const at::Tensor& inp
 // ---- with their gradients -------------------------------------------------------------------------------------------
 
 struct FusedGelu : torch::autograd::Function<FusedGelu> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& input) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input, bool tanh) {
     const at::Tensor x = input.contiguous();
     context->save_for_backward({x});
-    return dispatch<raw_gelu>("strata::_gelu", x);
+    context->saved_data["tanh"] = tanh;
+    return dispatch<raw_gelu>("strata::_gelu", x, tanh);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const at::Tensor x = context->get_saved_variables()[0];
-    variable_list result{dispatch<raw_gelu_backward>("strata::_gelu_backward", gradients[0], x)};
+    const bool tanh = context->saved_data["tanh"].toBool();
+    variable_list result{dispatch<raw_gelu_backward>("strata::_gelu_backward", gradients[0], x, tanh), at::Tensor()};
     differentiable_once("gelu", {x, gradients[0]}, result);
     return result;
   }
@@ -100,7 +106,11 @@ struct FusedSwiglu : torch::autograd::Function<FusedSwiglu> {
 }  // namespace
 
 at::Tensor gelu(const at::Tensor& x) {
-  return x.dim() == 2 && fused({&x}) ? FusedGelu::apply(x) : at::gelu(x);
+  return x.dim() == 2 && fused({&x}) ? FusedGelu::apply(x, false) : at::gelu(x);
+}
+
+at::Tensor gelu_tanh(const at::Tensor& x) {
+  return x.dim() == 2 && fused({&x}) ? FusedGelu::apply(x, true) : at::gelu(x, "tanh");
 }
 
 Activation activation_of(std::string_view name) {
@@ -119,7 +129,7 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
     case Activation::gelu:
       return ops::gelu(x);
     case Activation::gelu_tanh:
-      return at::gelu(x, "tanh");
+      return gelu_tanh(x);
     case Activation::quick_gelu:
       return x * at::sigmoid(1.702 * x);
     case Activation::relu:
@@ -145,8 +155,8 @@ at::Tensor swiglu(const at::Tensor& x) {
 }
 
 TORCH_LIBRARY_FRAGMENT(strata, library) {
-  raw_op(library, "_gelu(Tensor x) -> Tensor");
-  raw_op(library, "_gelu_backward(Tensor dy, Tensor x) -> Tensor");
+  raw_op(library, "_gelu(Tensor x, bool tanh) -> Tensor");
+  raw_op(library, "_gelu_backward(Tensor dy, Tensor x, bool tanh) -> Tensor");
   raw_op(library, "_swiglu(Tensor x) -> Tensor");
   raw_op(library, "_swiglu_backward(Tensor dy, Tensor x) -> Tensor");
 }
@@ -157,8 +167,8 @@ TORCH_LIBRARY_IMPL(strata, CPU, library) {
   library.impl("_swiglu_backward", raw_swiglu_backward);
 }
 TORCH_LIBRARY_IMPL(strata, Meta, library) {
-  library.impl("_gelu", plain_like);
-  library.impl("_gelu_backward", [](const at::Tensor&, const at::Tensor& x) { return plain_like(x); });
+  library.impl("_gelu", [](const at::Tensor& x, bool) { return plain_like(x); });
+  library.impl("_gelu_backward", [](const at::Tensor&, const at::Tensor& x, bool) { return plain_like(x); });
   library.impl("_swiglu", [](const at::Tensor& x) { return x.new_empty_symint({x.sym_size(0), x.sym_size(1) / 2}); });
   library.impl("_swiglu_backward", [](const at::Tensor&, const at::Tensor& x) { return plain_like(x); });
 }

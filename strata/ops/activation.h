@@ -9,13 +9,16 @@ namespace strata::ops {
 /// x * Phi(x) with the exact normal distribution function (Hendrycks and Gimpel 2016); any shape.
 at::Tensor gelu(const at::Tensor& x);
 
+/// Its older approximation, x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); any shape.
+at::Tensor gelu_tanh(const at::Tensor& x);
+
 /// What a feed-forward net does between its two layers.
 enum class Activation { gelu, gelu_tanh, quick_gelu, relu, silu };
 /// Of its name, those of Hugging Face's hidden_act included: gelu | gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_tanh |
 /// quick_gelu | relu | silu, swish. Throws Error.
 Activation activation_of(std::string_view name);
 
-/// gelu(x); x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); x sigmoid(1.702 x); max(x, 0); x sigmoid(x). Any shape.
+/// gelu(x); gelu_tanh(x); x sigmoid(1.702 x); max(x, 0); x sigmoid(x). Any shape.
 at::Tensor activate(Activation activation, const at::Tensor& x);
 
 /// activation(gate) * up on one tensor that holds both halves: x [rows, 2 hidden] = [gate | up] -> [rows, hidden]

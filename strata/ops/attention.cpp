@@ -18,12 +18,15 @@ namespace {
 // q, k, v [batch, heads, length, head_dim] -> [batch, heads, queries, head_dim]
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal, at::Tensor* weights,
                   int64_t window = 0) {
-  auto scores = at::matmul(q * (1.0 / std::sqrt(static_cast<double>(q.size(-1)))), k.transpose(-2, -1));
+  const double head_dim = static_cast<double>(q.sym_size(-1).guard_int(__FILE__, __LINE__));
+  auto scores = at::matmul(q * (1.0 / std::sqrt(head_dim)), k.transpose(-2, -1));
   if (causal) {
-    const int64_t queries = q.size(-2), keys = k.size(-2);
-    const auto all = at::ones({queries, keys}, q.options().dtype(at::kBool));
-    auto hidden = all.triu(keys - queries + 1);
-    if (window > 0) hidden |= all.tril(keys - queries - window);
+    // Symbolic sizes come from torch.compile. `place` is that of a query among the keys.
+    const auto queries = q.sym_size(-2), keys = k.sym_size(-2);
+    const auto options = q.options().dtype(at::kLong);
+    const at::Tensor place = at::arange(keys - queries, keys, options).unsqueeze(1), key = at::arange(keys, options);
+    at::Tensor hidden = key > place;
+    if (window > 0) hidden = hidden | (key <= place - window);
     scores = scores.masked_fill(hidden, -std::numeric_limits<double>::infinity());
   }
   const auto probabilities = at::softmax(scores, -1);
@@ -45,23 +48,12 @@ AttentionShape shape_of(const at::Tensor& qkv, int64_t heads, const at::Tensor& 
           .causal = causal};
 }
 
-// What the kernel trusts: offsets that ascend from the first row to the end.
-void check_offsets(const at::Tensor& offsets, int64_t rows) {
-  const int64_t* const starts = offsets.const_data_ptr<int64_t>();
-  const int64_t sequences = offsets.size(0) - 1;
-  bool fits = starts[0] == 0 && starts[sequences] == rows;
-  for (int64_t s = 0; s < sequences && fits; ++s) fits = starts[s] <= starts[s + 1];
-  if (!fits)
-    fail("self_attention: expected offsets that ascend from 0 to ", rows, ", the number of rows, got ", starts[0],
-         " to ", starts[sequences], " in ", sequences, " sequences");
-}
-
 // qkv [sequences, length, 3 heads head_dim], or [rows, 3 heads head_dim] with offsets -> out, and lse, which backward
 // reads: without the last axis, [..., heads]
 std::tuple<at::Tensor, at::Tensor> raw_self_attention(const at::Tensor& input, int64_t heads,
                                                       const std::optional<at::Tensor>& ragged, bool causal) {
   const at::Tensor qkv = input.contiguous(), offsets = ragged ? ragged->contiguous() : at::Tensor();
-  if (offsets.defined()) check_offsets(offsets, qkv.size(0));
+  if (offsets.defined()) rows_at("self_attention", offsets, qkv.size(0));
   auto sizes = qkv.sizes().vec();
   sizes.back() /= 3;
   at::Tensor out = at::empty(sizes, qkv.options());
@@ -149,6 +141,20 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   return at::cat(pieces);
 }
 
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, bool causal,
+                     int64_t window) {
+  if (q.dim() != 3 || k.dim() != 3 || k.sym_sizes() != v.sym_sizes() || q.sym_size(0) != k.sym_size(0) ||
+      q.sym_size(2) != k.sym_size(2) || heads < 1 || q.sym_size(2) % heads != 0 || window < 0 ||
+      (causal && q.sym_size(1) > k.sym_size(1)))
+    fail(
+        "attention: expected q [sequences, queries, heads * head_dim] and k, v [sequences, keys, heads * head_dim] "
+        "with ",
+        heads, " heads, no more queries than keys where causal and a window >= 0, got q ", q.sym_sizes(), ", k ",
+        k.sym_sizes(), ", v ", v.sym_sizes(), " and a window of ", window);
+  const auto split = [heads](const at::Tensor& x) { return x.unflatten_symint(-1, {heads, -1}).transpose(1, 2); };
+  return attend(split(q), split(k), split(v), causal, nullptr, window).transpose(1, 2).flatten(-2);
+}
+
 at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const std::optional<at::Tensor>& offsets, bool causal) {
   const int64_t rank = offsets ? 2 : 3;
   if (qkv.dim() != rank || heads < 1 || qkv.sym_size(-1) % (3 * heads) != 0)
@@ -161,15 +167,10 @@ at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const std::optio
   if (fused({&qkv})) return FusedSelfAttention::apply(qkv, heads, offsets, causal);
   const auto parts = qkv.chunk(3, -1);
   if (offsets) {
-    check_offsets(offsets->contiguous(), qkv.size(0));
-    Rows rows;
-    rows.count = qkv.size(0);
-    rows.sequences = offsets->size(0) - 1;
-    rows.offsets = offsets->contiguous();
+    const Rows rows = rows_at("self_attention", *offsets, qkv.size(0));
     return attention(parts[0], parts[1], parts[2], heads, rows, rows, causal);
   }
-  const auto split = [heads](const at::Tensor& x) { return x.unflatten_symint(-1, {heads, -1}).transpose(1, 2); };
-  return attend(split(parts[0]), split(parts[1]), split(parts[2]), causal, nullptr).transpose(1, 2).flatten(-2);
+  return attention(parts[0], parts[1], parts[2], heads, causal, 0);
 }
 
 at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const Rows& rows, bool causal) {

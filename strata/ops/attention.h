@@ -17,6 +17,11 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
                      const Rows& query_rows, const Rows& key_rows, bool causal, at::Tensor* scores = nullptr,
                      int64_t window = 0);
 
+/// The same for tensors that carry their layout themselves: q [sequences, queries, heads * head_dim], k and v
+/// [sequences, keys, heads * head_dim] -> like q. Throws Error when they do not fit.
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, bool causal,
+                     int64_t window);
+
 /// The same for one stream that attends to itself, from the packed projection: qkv [rows, 3 * heads * head_dim] = [q |
 /// k | v].
 at::Tensor self_attention(const at::Tensor& qkv, int64_t heads, const Rows& rows, bool causal);

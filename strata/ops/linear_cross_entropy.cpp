@@ -18,8 +18,9 @@ using Optional = std::optional<at::Tensor>;
 using Results = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
 // Logits that exist at a time: few enough to be small beside the weights, enough rows for the products to reach their
-// speed and for reading the weights and their gradient once more to cost little.
-constexpr int64_t kTileFloats = int64_t{1} << 24;
+// speed and for reading the weights and their gradient once more to cost little (GPT-2's head: 512 rows take 6 % less
+// time at once than in two halves).
+constexpr int64_t kTileFloats = int64_t{1} << 25;
 constexpr int64_t kLeastRows = 64;
 
 int64_t rows_of_tile(int64_t rows, int64_t classes) {
@@ -53,8 +54,9 @@ Results over_tiles(const at::Tensor& x, const at::Tensor& weight, const Optional
                    const Optional& scale, double smoothing, bool want_dx, bool want_dweight) {
   const int64_t rows = x.size(0), classes = weight.size(0), most = rows_of_tile(rows, classes);
   const at::Tensor loss = at::empty({rows}, x.options());
-  const at::Tensor dx = want_dx ? at::zeros_like(x) : x.new_empty({0});
-  const at::Tensor dweight = want_dweight ? at::zeros_like(weight) : x.new_empty({0});
+  // The first product overwrites: clearing a table of a vocabulary first would be a pass over memory of its own.
+  const at::Tensor dx = want_dx ? at::empty_like(x) : x.new_empty({0});
+  at::Tensor dweight = !want_dweight ? x.new_empty({0}) : rows > 0 ? at::empty_like(weight) : at::zeros_like(weight);
   const at::Tensor dbias = want_dweight && bias ? at::zeros_like(*bias) : x.new_empty({0});
   for (int64_t first = 0; first < rows; first += most) {
     const int64_t count = std::min(most, rows - first);
@@ -71,10 +73,11 @@ Results over_tiles(const at::Tensor& x, const at::Tensor& weight, const Optional
     const at::Tensor factor = scale ? scale->narrow(0, first, count) : at::Tensor();
     if (want_dx) {
       at::Tensor part = dx.narrow(0, first, count);
-      part.addmm_(logits, weight);
+      at::mm_out(part, logits, weight);
       if (scale) part.mul_(factor.unsqueeze(1));
     }
-    if (want_dweight) dweight.addmm_(logits.t(), scale ? input * factor.unsqueeze(1) : input);
+    if (want_dweight)
+      dweight.addmm_(logits.t(), scale ? input * factor.unsqueeze(1) : input, /*beta=*/first > 0 ? 1 : 0);
     if (want_dweight && bias) dbias.addmv_(logits.t(), scale ? factor : at::ones({count}, x.options()));
   }
   return {loss, dx, dweight, dbias};

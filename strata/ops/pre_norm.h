@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "strata/ops/rows.h"
 
 namespace strata::ops {
@@ -27,6 +29,9 @@ struct LinearWeights {
 bool pre_norm_fused(const at::Tensor& x, int64_t pieces, const NormInFront& norm, const LinearWeights& first,
                     const LinearWeights& second);
 
+/// These run fused where the types of tensors allow it (pre_norm_fused says where that is faster), as the separate
+/// operators elsewhere.
+
 /// down(act(up(norm(x)))), act being GELU, or SwiGLU where `gated` (up then gives [gate | up], see swiglu);
 ///   x [rows, channels] -> [rows, channels]; with add_input, x is added to the result.
 at::Tensor pre_norm_mlp(const at::Tensor& x, const NormInFront& norm, const LinearWeights& up,
@@ -36,5 +41,10 @@ at::Tensor pre_norm_mlp(const at::Tensor& x, const NormInFront& norm, const Line
 /// added to the result.
 at::Tensor pre_norm_attention(const at::Tensor& x, const NormInFront& norm, const LinearWeights& qkv,
                               const LinearWeights& out, int64_t heads, const Rows& rows, bool causal, bool add_input);
+/// The same for tensors that carry their layout themselves: x [sequences, length, channels] without offsets, or
+/// [rows, channels] with offsets [sequences + 1] int64 on the CPU -> x's shape.
+at::Tensor pre_norm_attention(const at::Tensor& x, const NormInFront& norm, const LinearWeights& qkv,
+                              const LinearWeights& out, int64_t heads, const std::optional<at::Tensor>& offsets,
+                              bool causal, bool add_input);
 
 }  // namespace strata::ops

@@ -1,17 +1,15 @@
-#include <torch/csrc/autograd/custom_function.h>
+#include "strata/ops/attention.h"
 
 #include <optional>
 
 #include "strata/base/error.h"
 #include "strata/kernels/attention.h"
-#include "strata/ops/mode.h"
+#include "strata/ops/linear.h"
+#include "strata/ops/pre_norm_function.h"
 #include "strata/ops/tiles.h"
 
 namespace strata::ops {
 namespace {
-
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 struct SelfAttention {
   NormInFront norm;
@@ -42,7 +40,8 @@ struct Kept {
 at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept* kept) {
   const auto tiles = op.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles);
-  const at::Tensor y = at::empty_like(x), qkv_weight = op.qkv.weight.t(), out_weight = op.out.weight.t();
+  const at::Tensor y = at::empty_like(x);
+  const auto factors = tile_factors({op.qkv.weight.t(), op.out.weight.t()}, most);
   const float* input = x.const_data_ptr<float>();
   if (kept) {
     kept->qkv = at::empty({x.size(0), 3 * channels}, x.options());
@@ -54,7 +53,7 @@ at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept*
   struct Scratch {
     at::Tensor normed, qkv, mixed;
   };
-  over_tiles(
+  over_free_tiles(
       tiles,
       [&](int) {
         const auto rows = [&](int64_t columns) { return at::empty({most, columns}, x.options()); };
@@ -65,15 +64,14 @@ at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept*
         at::Tensor qkv = kept ? matrix(kept->qkv, tile) : head(scratch.qkv, tile);
         at::Tensor mixed = kept ? matrix(kept->mixed, tile) : head(scratch.mixed, tile);
         norm_tile(op.norm, input, tile, normed, kept ? kept->mean : at::Tensor(), kept ? kept->rstd : at::Tensor());
-        linear_tile(qkv, normed, qkv_weight, op.qkv.bias);
+        linear_tile(qkv, normed, factors[0], op.qkv.bias);
         const int64_t before = op.rows.ragged() ? tile.first : 0;  // rows that the offsets count and the tile lacks
         strata::attention_forward(
             {.shape = op.shape(tile, channels),
              .qkv = qkv.const_data_ptr<float>() - before * 3 * channels,
              .out = mixed.mutable_data_ptr<float>() - before * channels,
              .lse = kept ? kept->lse.mutable_data_ptr<float>() + (tile.first - before) * op.heads : nullptr});
-        linear_tile(out, mixed, out_weight, op.out.bias);
-        if (op.add_input) add_input_rows(out, input + tile.first * channels);
+        linear_tile(out, mixed, factors[1], op.out.bias, op.add_input ? input + tile.first * channels : nullptr);
       });
   return y;
 }
@@ -83,6 +81,7 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
   const auto tiles = op.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles);
   const at::Tensor dx = at::empty_like(x);
+  const auto factors = tile_factors({op.out.weight, op.qkv.weight}, most);
   const float* input = x.const_data_ptr<float>();
   std::vector<std::optional<WeightGradients>> sums(threads());
   struct Scratch {
@@ -99,7 +98,7 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
       [&](const Tile& tile, const Scratch& scratch) {
         at::Tensor normed = head(scratch.normed, tile), dmixed = head(scratch.dmixed, tile);
         const at::Tensor dqkv = head(scratch.dqkv, tile), dout = matrix(dy, tile), mixed = matrix(kept.mixed, tile);
-        product(dmixed, dout, op.out.weight);
+        linear_tile(dmixed, dout, factors[0]);
         if (scratch.gradients) {
           scratch.gradients->second.addmm_(dout.t(), mixed);
           if (op.out.bias.defined()) add_column_sums(scratch.gradients->second_bias, dout);
@@ -116,7 +115,7 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
           scratch.gradients->first.addmm_(dqkv.t(), normed);
           if (op.qkv.bias.defined()) add_column_sums(scratch.gradients->first_bias, dqkv);
         }
-        product(normed, dqkv, op.qkv.weight);
+        linear_tile(normed, dqkv, factors[1]);
         norm_tile_backward(op.norm, input, tile, normed, op.add_input ? dy.const_data_ptr<float>() : nullptr, kept.mean,
                            kept.rstd, dx.mutable_data_ptr<float>(), scratch.gradients);
       });
@@ -124,70 +123,133 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
   return dx;
 }
 
-struct PreNormAttention : torch::autograd::Function<PreNormAttention> {
-  using Optional = std::optional<at::Tensor>;
+// ---- towards LibTorch -----------------------------------------------------------------------------------------------
 
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& gain,
-                            const Optional& norm_bias, const at::Tensor& qkv, const Optional& qkv_bias,
-                            const at::Tensor& out, const Optional& out_bias, const SelfAttention& op) {
-    Kept kept;
-    at::Tensor y = attention_forward(op, x, &kept);
-    context->save_for_backward({x, gain, norm_bias.value_or(at::Tensor()), qkv, qkv_bias.value_or(at::Tensor()), out,
-                                out_bias.value_or(at::Tensor()), kept.mean, kept.rstd, kept.qkv, kept.mixed, kept.lse,
-                                op.rows.offsets});
-    context->saved_data["eps"] = op.norm.eps;
-    context->saved_data["sizes"] = c10::List<int64_t>({op.heads, op.rows.count, op.rows.sequences, op.rows.length});
-    context->saved_data["flags"] = c10::List<bool>({op.norm.layer, op.causal, op.add_input});
-    return y;
+// x [sequences, length, channels] without offsets, [rows, channels] with them.
+Rows rows_of(const at::Tensor& x, const OptionalTensor& offsets) {
+  if (offsets) return rows_at("pre_norm_attention", *offsets, x.size(0));
+  return {.count = x.size(0) * x.size(1), .sequences = x.size(0), .length = x.size(1), .offsets = {}, .positions = {}};
+}
+
+ForwardResult shapes_of_pre_norm_attention(const at::Tensor& x, const WeightList& weights, int64_t heads, bool keep) {
+  if (!keep) return {plain_like(x), {}};
+  const bool layer = weights.get(1).has_value();
+  const c10::SymInt rows = x.dim() == 3 ? x.sym_size(0) * x.sym_size(1) : x.sym_size(0), channels = x.sym_size(-1);
+  const auto empty = [&](c10::SymIntArrayRef sizes) { return x.new_empty_symint(sizes); };
+  return {plain_like(x),
+          {layer ? empty({rows}) : x.new_empty({0}), empty({rows}), empty({rows, 3 * channels}),
+           empty({rows, channels}), empty({rows, heads})}};
+}
+
+// kept: mean [rows], empty for an RMS norm; rstd [rows]; qkv [rows, 3 channels]; mixed [rows, channels]; lse
+// [rows, heads]. None of them without `keep`.
+ForwardResult raw_pre_norm_attention(const at::Tensor& x, const WeightList& list, const OptionalTensor& offsets,
+                                     double eps, int64_t heads, bool causal, bool add_input, bool keep) {
+  if (x.numel() == 0) return shapes_of_pre_norm_attention(x, list, heads, keep);
+  const auto weights = SublayerWeights::unpack(list, eps);
+  Kept kept;
+  const at::Tensor y =
+      attention_forward({weights.norm, weights.first, weights.second, heads, rows_of(x, offsets), causal, add_input},
+                        x.contiguous().view({-1, x.size(-1)}), keep ? &kept : nullptr);
+  if (!keep) return {y.view(x.sizes()), {}};
+  return {y.view(x.sizes()), {or_empty(kept.mean, x), kept.rstd, kept.qkv, kept.mixed, kept.lse}};
+}
+
+BackwardResult raw_pre_norm_attention_backward(const at::Tensor& dy, const at::Tensor& x, const WeightList& list,
+                                               at::TensorList kept, const OptionalTensor& offsets, double eps,
+                                               int64_t heads, bool causal, bool add_input, bool trained) {
+  if (x.numel() == 0) return zero_gradients(x, list, trained);
+  const auto weights = SublayerWeights::unpack(list, eps);
+  std::optional<WeightGradients> gradients;
+  const at::Tensor dx =
+      attention_backward({weights.norm, weights.first, weights.second, heads, rows_of(x, offsets), causal, add_input},
+                         x.contiguous().view({-1, x.size(-1)}), {kept[0], kept[1], kept[2], kept[3], kept[4]},
+                         dy.contiguous().view({-1, x.size(-1)}), trained ? &gradients : nullptr);
+  return gradients_of(dx.view(x.sizes()), gradients);
+}
+
+struct AttentionOp {
+  static constexpr const char* kName = "pre_norm_attention";
+  double eps;
+  int64_t heads;
+  bool causal, add_input;
+  OptionalTensor offsets = std::nullopt;
+
+  ForwardResult forward(const at::Tensor& x, const WeightList& weights, bool keep) const {
+    return dispatch<raw_pre_norm_attention>("strata::_pre_norm_attention", x, weights, offsets, eps, heads, causal,
+                                            add_input, keep);
   }
-
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const auto flags = context->saved_data["flags"].toBoolList();
-    const auto sizes = context->saved_data["sizes"].toIntList();
-    const SelfAttention op{
-        {flags[0], saved[1], saved[2], context->saved_data["eps"].toDouble()},
-        {saved[3], saved[4]},
-        {saved[5], saved[6]},
-        sizes[0],
-        {.count = sizes[1], .sequences = sizes[2], .length = sizes[3], .offsets = saved[12], .positions = {}},
-        flags[1],
-        flags[2]};
-    bool trained = false;
-    for (size_t i = 1; i < 7; ++i) trained = trained || (saved[i].defined() && saved[i].requires_grad());
-    std::optional<WeightGradients> weights;
-    const at::Tensor dy = gradients[0].contiguous();
-    variable_list result(8);
-    result[0] = attention_backward(op, saved[0], {saved[7], saved[8], saved[9], saved[10], saved[11]}, dy,
-                                   trained ? &weights : nullptr);
-    if (trained) {
-      result[1] = weights->gain, result[2] = weights->bias;
-      result[3] = weights->first, result[4] = weights->first_bias;
-      result[5] = weights->second, result[6] = weights->second_bias;
-    }
-    differentiable_once("pre_norm_attention", {saved[0], saved[1], saved[3], saved[5], gradients[0]}, result);
-    return result;
+  BackwardResult backward(const at::Tensor& dy, const at::Tensor& x, const WeightList& weights, at::TensorList kept,
+                          bool trained) const {
+    return dispatch<raw_pre_norm_attention_backward>("strata::_pre_norm_attention_backward", dy, x, weights, kept,
+                                                     offsets, eps, heads, causal, add_input, trained);
+  }
+  template <class Data>
+  void store(Data& data) const {
+    data["eps"] = eps, data["heads"] = heads, data["causal"] = causal, data["add_input"] = add_input;
+  }
+  template <class Data>
+  static AttentionOp load(Data& data) {
+    return {data["eps"].toDouble(), data["heads"].toInt(), data["causal"].toBool(), data["add_input"].toBool()};
   }
 };
 
-std::optional<at::Tensor> optional(const at::Tensor& tensor) {
-  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+at::Tensor composite(const at::Tensor& x, const SublayerWeights& weights, int64_t heads, const OptionalTensor& offsets,
+                     bool causal, bool add_input) {
+  const at::Tensor qkv = linear(apply_norm(weights.norm, x), weights.first.weight, weights.first.bias);
+  const at::Tensor y = linear(self_attention(qkv, heads, offsets, causal), weights.second.weight, weights.second.bias);
+  return add_input ? x + y : y;
 }
 
 }  // namespace
 
 at::Tensor pre_norm_attention(const at::Tensor& x, const NormInFront& norm, const LinearWeights& qkv,
+                              const LinearWeights& out, int64_t heads, const OptionalTensor& offsets, bool causal,
+                              bool add_input) {
+  if (out.weight.dim() != 2)
+    fail("pre_norm_attention: expected out [channels, channels], got ", out.weight.sym_sizes());
+  const auto channels = out.weight.sym_size(0);
+  if (x.dim() != (offsets ? 2 : 3) || qkv.weight.dim() != 2 || x.sym_size(-1) != channels || heads < 1 ||
+      channels % heads != 0 || qkv.weight.sym_size(0) != 3 * channels || qkv.weight.sym_size(1) != channels ||
+      out.weight.sym_size(1) != channels)
+    fail("pre_norm_attention: expected x [", offsets ? "rows, " : "sequences, length, ", channels, "], qkv [",
+         3 * channels, ", ", channels, "] and out [", channels, ", ", channels, "] with ", heads, " heads, got ",
+         x.sym_sizes(), ", ", qkv.weight.sym_sizes(), " and ", out.weight.sym_sizes());
+  const SublayerWeights weights{norm, qkv, out};
+  weights.check_vectors("pre_norm_attention");
+  if (!weights.fused_with(x)) return composite(x, weights, heads, offsets, causal, add_input);
+  return run_fused(AttentionOp{norm.eps, heads, causal, add_input, offsets}, x, weights);
+}
+
+at::Tensor pre_norm_attention(const at::Tensor& x, const NormInFront& norm, const LinearWeights& qkv,
                               const LinearWeights& out, int64_t heads, const Rows& rows, bool causal, bool add_input) {
-  const int64_t channels = out.weight.size(0);
-  if (x.dim() != 2 || x.size(0) != rows.count || x.size(1) != channels || heads < 1 || channels % heads != 0 ||
-      qkv.weight.size(0) != 3 * channels || qkv.weight.size(1) != channels || out.weight.size(1) != channels)
-    fail("pre_norm_attention: expected x [", rows.count, ", ", channels, "], qkv [", 3 * channels, ", ", channels,
-         "] and out [", channels, ", ", channels, "] with ", heads, " heads, got ", x.sizes(), ", ", qkv.weight.sizes(),
-         " and ", out.weight.sizes());
-  const SelfAttention op{norm, qkv, out, heads, rows, causal, add_input};
-  if (!at::GradMode::is_enabled()) return attention_forward(op, x.contiguous(), nullptr);
-  return PreNormAttention::apply(x.contiguous(), norm.gain, optional(norm.bias), qkv.weight, optional(qkv.bias),
-                                 out.weight, optional(out.bias), op);
+  if (x.dim() != 2 || x.size(0) != rows.count)
+    fail("pre_norm_attention: expected x [", rows.count, ", channels], got ", x.sizes());
+  if (rows.ragged()) return pre_norm_attention(x, norm, qkv, out, heads, rows.offsets, causal, add_input);
+  return pre_norm_attention(x.reshape({rows.sequences, rows.length, x.size(1)}), norm, qkv, out, heads, std::nullopt,
+                            causal, add_input)
+      .flatten(0, 1);
+}
+
+TORCH_LIBRARY_FRAGMENT(strata, library) {
+  raw_op(library,
+         "_pre_norm_attention(Tensor x, Tensor?[] weights, Tensor? offsets, float eps, int heads, bool causal, "
+         "bool add_input, bool keep) -> (Tensor, Tensor[])");
+  raw_op(library,
+         "_pre_norm_attention_backward(Tensor dy, Tensor x, Tensor?[] weights, Tensor[] kept, Tensor? offsets, "
+         "float eps, int heads, bool causal, bool add_input, bool trained) -> (Tensor, Tensor[])");
+}
+TORCH_LIBRARY_IMPL(strata, CPU, library) {
+  library.impl("_pre_norm_attention", raw_pre_norm_attention);
+  library.impl("_pre_norm_attention_backward", raw_pre_norm_attention_backward);
+}
+TORCH_LIBRARY_IMPL(strata, Meta, library) {
+  library.impl("_pre_norm_attention",
+               [](const at::Tensor& x, const WeightList& weights, const OptionalTensor&, double, int64_t heads, bool,
+                  bool, bool keep) -> ForwardResult { return shapes_of_pre_norm_attention(x, weights, heads, keep); });
+  library.impl("_pre_norm_attention_backward", [](const at::Tensor&, const at::Tensor& x, const WeightList& weights,
+                                                  at::TensorList, const OptionalTensor&, double, int64_t, bool, bool,
+                                                  bool trained) { return gradients_like(x, weights, trained); });
 }
 
 }  // namespace strata::ops

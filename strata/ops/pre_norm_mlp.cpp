@@ -1,17 +1,14 @@
-#include <torch/csrc/autograd/custom_function.h>
-
 #include <optional>
 
 #include "strata/base/error.h"
 #include "strata/kernels/activation.h"
-#include "strata/ops/mode.h"
+#include "strata/ops/activation.h"
+#include "strata/ops/linear.h"
+#include "strata/ops/pre_norm_function.h"
 #include "strata/ops/tiles.h"
 
 namespace strata::ops {
 namespace {
-
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 struct Mlp {
   NormInFront norm;
@@ -19,6 +16,9 @@ struct Mlp {
   bool gated, add_input;
 
   int64_t hidden() const { return down.weight.size(1); }
+  // GELU adds the first bias itself; SwiGLU reads a sum that holds it.
+  bool bias_in_activation() const { return !gated && up.bias.defined(); }
+  const float* activation_bias() const { return bias_in_activation() ? up.bias.const_data_ptr<float>() : nullptr; }
   std::vector<Tile> tiles(const at::Tensor& x) const {
     return row_tiles(x.size(0), 2 * x.size(1) + up.weight.size(0) + hidden());
   }
@@ -34,6 +34,7 @@ void activate(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& act) {
     return gelu_forward({.rows = pre.size(0),
                          .channels = pre.size(1),
                          .x = pre.const_data_ptr<float>(),
+                         .bias = mlp.activation_bias(),
                          .y = act.mutable_data_ptr<float>()});
   const float* gate = pre.const_data_ptr<float>();
   swiglu_forward({.rows = pre.size(0),
@@ -68,6 +69,7 @@ void activate_backward(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& 
                  .channels = pre.size(1),
                  .dy = dact.const_data_ptr<float>(),
                  .x = pre.const_data_ptr<float>(),
+                 .bias = mlp.activation_bias(),
                  .dx = dpre.mutable_data_ptr<float>(),
                  .dbias = sums ? dbias.data() : nullptr,
                  .y = act.mutable_data_ptr<float>()});
@@ -77,31 +79,32 @@ void activate_backward(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& 
 at::Tensor mlp_forward(const Mlp& mlp, const at::Tensor& x, Kept* kept) {
   const auto tiles = mlp.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles);
-  const at::Tensor y = at::empty_like(x), up = mlp.up.weight.t(), down = mlp.down.weight.t();
+  const at::Tensor y = at::empty_like(x);
+  const auto factors = tile_factors({mlp.up.weight.t(), mlp.down.weight.t()}, most);
+  const int64_t wide = mlp.up.weight.size(0);
   const float* input = x.const_data_ptr<float>();
   if (kept) {
-    kept->pre = at::empty({x.size(0), up.size(1)}, x.options());
+    kept->pre = at::empty({x.size(0), wide}, x.options());
     kept->rstd = at::empty({x.size(0)}, x.options());
     if (mlp.norm.layer) kept->mean = at::empty_like(kept->rstd);
   }
   struct Scratch {
     at::Tensor normed, pre, act;
   };
-  over_tiles(
+  over_free_tiles(
       tiles,
       [&](int) {
         return Scratch{at::empty({most, channels}, x.options()),
-                       kept ? at::Tensor() : at::empty({most, up.size(1)}, x.options()),
+                       kept ? at::Tensor() : at::empty({most, wide}, x.options()),
                        at::empty({most, mlp.hidden()}, x.options())};
       },
       [&](const Tile& tile, const Scratch& scratch) {
         at::Tensor normed = head(scratch.normed, tile), act = head(scratch.act, tile), out = matrix(y, tile);
         at::Tensor pre = kept ? matrix(kept->pre, tile) : head(scratch.pre, tile);
         norm_tile(mlp.norm, input, tile, normed, kept ? kept->mean : at::Tensor(), kept ? kept->rstd : at::Tensor());
-        linear_tile(pre, normed, up, mlp.up.bias);
+        linear_tile(pre, normed, factors[0], mlp.bias_in_activation() ? at::Tensor() : mlp.up.bias);
         activate(mlp, pre, act);
-        linear_tile(out, act, down, mlp.down.bias);
-        if (mlp.add_input) add_input_rows(out, input + tile.first * channels);
+        linear_tile(out, act, factors[1], mlp.down.bias, mlp.add_input ? input + tile.first * channels : nullptr);
       });
   return y;
 }
@@ -111,6 +114,7 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
   const auto tiles = mlp.tiles(x);
   const int64_t channels = x.size(1), most = longest(tiles), hidden = mlp.hidden();
   const at::Tensor dx = at::empty_like(x);
+  const auto factors = tile_factors({mlp.down.weight, mlp.up.weight}, most);
   const float* input = x.const_data_ptr<float>();
   std::vector<std::optional<WeightGradients>> sums(threads());
   struct Scratch {
@@ -130,7 +134,7 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
         at::Tensor normed = head(scratch.normed, tile), act = head(scratch.act, tile);
         at::Tensor dact = head(scratch.dact, tile), dpre = head(scratch.dpre, tile);
         const at::Tensor pre = matrix(kept.pre, tile), dout = matrix(dy, tile);
-        product(dact, dout, mlp.down.weight);
+        linear_tile(dact, dout, factors[0]);
         activate_backward(mlp, pre, dact, dpre, act, scratch.gradients);
         if (scratch.gradients) {
           scratch.gradients->second.addmm_(dout.t(), act);
@@ -138,7 +142,7 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
           norm_tile(mlp.norm, input, tile, normed, {}, {});
           scratch.gradients->first.addmm_(dpre.t(), normed);
         }
-        product(normed, dpre, mlp.up.weight);
+        linear_tile(normed, dpre, factors[1]);
         norm_tile_backward(mlp.norm, input, tile, normed, mlp.add_input ? dy.const_data_ptr<float>() : nullptr,
                            kept.mean, kept.rstd, dx.mutable_data_ptr<float>(), scratch.gradients);
       });
@@ -146,68 +150,105 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
   return dx;
 }
 
-struct PreNormMlp : torch::autograd::Function<PreNormMlp> {
-  using Optional = std::optional<at::Tensor>;
+// ---- towards LibTorch -----------------------------------------------------------------------------------------------
 
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& gain,
-                            const Optional& norm_bias, const at::Tensor& up, const Optional& up_bias,
-                            const at::Tensor& down, const Optional& down_bias, double eps, bool layer, bool gated,
-                            bool add_input) {
-    const Mlp mlp{{layer, gain, norm_bias.value_or(at::Tensor()), eps},
-                  {up, up_bias.value_or(at::Tensor())},
-                  {down, down_bias.value_or(at::Tensor())},
-                  gated,
-                  add_input};
-    Kept kept;
-    at::Tensor y = mlp_forward(mlp, x, &kept);
-    context->save_for_backward(
-        {x, gain, mlp.norm.bias, up, mlp.up.bias, down, mlp.down.bias, kept.mean, kept.rstd, kept.pre});
-    context->saved_data["eps"] = eps;
-    context->saved_data["flags"] = c10::List<bool>({layer, gated, add_input});
-    return y;
+ForwardResult shapes_of_pre_norm_mlp(const at::Tensor& x, const WeightList& weights, bool keep) {
+  if (!keep) return {plain_like(x), {}};
+  const bool layer = weights.get(1).has_value();
+  return {plain_like(x),
+          {layer ? per_row(x) : x.new_empty({0}), per_row(x),
+           x.new_empty_symint({x.sym_size(0), weights.get(2)->sym_size(0)})}};
+}
+
+// kept: mean [rows], empty for an RMS norm; rstd [rows]; pre [rows, up]. None of them without `keep`.
+ForwardResult raw_pre_norm_mlp(const at::Tensor& x, const WeightList& list, double eps, bool gated, bool add_input,
+                               bool keep) {
+  if (x.numel() == 0) return shapes_of_pre_norm_mlp(x, list, keep);
+  const auto weights = SublayerWeights::unpack(list, eps);
+  Kept kept;
+  const at::Tensor y = mlp_forward({weights.norm, weights.first, weights.second, gated, add_input}, x.contiguous(),
+                                   keep ? &kept : nullptr);
+  if (!keep) return {y, {}};
+  return {y, {or_empty(kept.mean, x), kept.rstd, kept.pre}};
+}
+
+BackwardResult raw_pre_norm_mlp_backward(const at::Tensor& dy, const at::Tensor& x, const WeightList& list,
+                                         at::TensorList kept, double eps, bool gated, bool add_input, bool trained) {
+  if (x.numel() == 0) return zero_gradients(x, list, trained);
+  const auto weights = SublayerWeights::unpack(list, eps);
+  std::optional<WeightGradients> gradients;
+  const at::Tensor dx = mlp_backward({weights.norm, weights.first, weights.second, gated, add_input}, x.contiguous(),
+                                     {kept[0], kept[1], kept[2]}, dy.contiguous(), trained ? &gradients : nullptr);
+  return gradients_of(dx, gradients);
+}
+
+struct MlpOp {
+  static constexpr const char* kName = "pre_norm_mlp";
+  double eps;
+  bool gated, add_input;
+  OptionalTensor offsets = std::nullopt;  // rows need no order here
+
+  ForwardResult forward(const at::Tensor& x, const WeightList& weights, bool keep) const {
+    return dispatch<raw_pre_norm_mlp>("strata::_pre_norm_mlp", x, weights, eps, gated, add_input, keep);
   }
-
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto saved = context->get_saved_variables();
-    const auto flags = context->saved_data["flags"].toBoolList();
-    const Mlp mlp{{flags[0], saved[1], saved[2], context->saved_data["eps"].toDouble()},
-                  {saved[3], saved[4]},
-                  {saved[5], saved[6]},
-                  flags[1],
-                  flags[2]};
-    bool trained = false;
-    for (size_t i = 1; i < 7; ++i) trained = trained || (saved[i].defined() && saved[i].requires_grad());
-    std::optional<WeightGradients> weights;
-    const at::Tensor dy = gradients[0].contiguous();
-    variable_list result(11);
-    result[0] = mlp_backward(mlp, saved[0], {saved[7], saved[8], saved[9]}, dy, trained ? &weights : nullptr);
-    if (trained) {
-      result[1] = weights->gain, result[2] = weights->bias;
-      result[3] = weights->first, result[4] = weights->first_bias;
-      result[5] = weights->second, result[6] = weights->second_bias;
-    }
-    differentiable_once("pre_norm_mlp", {saved[0], saved[1], saved[3], saved[5], gradients[0]}, result);
-    return result;
+  BackwardResult backward(const at::Tensor& dy, const at::Tensor& x, const WeightList& weights, at::TensorList kept,
+                          bool trained) const {
+    return dispatch<raw_pre_norm_mlp_backward>("strata::_pre_norm_mlp_backward", dy, x, weights, kept, eps, gated,
+                                               add_input, trained);
+  }
+  template <class Data>
+  void store(Data& data) const {
+    data["eps"] = eps, data["gated"] = gated, data["add_input"] = add_input;
+  }
+  template <class Data>
+  static MlpOp load(Data& data) {
+    return {data["eps"].toDouble(), data["gated"].toBool(), data["add_input"].toBool()};
   }
 };
 
-std::optional<at::Tensor> optional(const at::Tensor& tensor) {
-  return tensor.defined() ? std::optional(tensor) : std::nullopt;
+at::Tensor composite(const at::Tensor& x, const NormInFront& norm, const LinearWeights& up, const LinearWeights& down,
+                     bool gated, bool add_input) {
+  const at::Tensor pre = linear(apply_norm(norm, x), up.weight, up.bias);
+  const at::Tensor y = linear(gated ? swiglu(pre) : ops::gelu(pre), down.weight, down.bias);
+  return add_input ? x + y : y;
 }
 
 }  // namespace
 
 at::Tensor pre_norm_mlp(const at::Tensor& x, const NormInFront& norm, const LinearWeights& up,
                         const LinearWeights& down, bool gated, bool add_input) {
-  const int64_t channels = down.weight.size(0), hidden = down.weight.size(1);
-  if (x.dim() != 2 || x.size(1) != channels || up.weight.size(1) != channels ||
-      up.weight.size(0) != (gated ? 2 : 1) * hidden)
+  if (down.weight.dim() != 2) fail("pre_norm_mlp: expected down [channels, hidden], got ", down.weight.sym_sizes());
+  const auto channels = down.weight.sym_size(0), hidden = down.weight.sym_size(1);
+  if (x.dim() != 2 || up.weight.dim() != 2 || x.sym_size(1) != channels || up.weight.sym_size(1) != channels ||
+      up.weight.sym_size(0) != (gated ? 2 : 1) * hidden)
     fail("pre_norm_mlp: expected x [rows, ", channels, "] and up [", (gated ? 2 : 1) * hidden, ", ", channels,
-         "], got ", x.sizes(), " and ", up.weight.sizes());
-  const at::Tensor rows = x.contiguous();
-  if (!at::GradMode::is_enabled()) return mlp_forward({norm, up, down, gated, add_input}, rows, nullptr);
-  return PreNormMlp::apply(rows, norm.gain, optional(norm.bias), up.weight, optional(up.bias), down.weight,
-                           optional(down.bias), norm.eps, norm.layer, gated, add_input);
+         "], got ", x.sym_sizes(), " and ", up.weight.sym_sizes());
+  const SublayerWeights weights{norm, up, down};
+  weights.check_vectors("pre_norm_mlp");
+  if (!weights.fused_with(x)) return composite(x, norm, up, down, gated, add_input);
+  return run_fused(MlpOp{norm.eps, gated, add_input}, x, weights);
+}
+
+TORCH_LIBRARY_FRAGMENT(strata, library) {
+  raw_op(library,
+         "_pre_norm_mlp(Tensor x, Tensor?[] weights, float eps, bool gated, bool add_input, bool keep) -> "
+         "(Tensor, Tensor[])");
+  raw_op(library,
+         "_pre_norm_mlp_backward(Tensor dy, Tensor x, Tensor?[] weights, Tensor[] kept, float eps, bool gated, "
+         "bool add_input, bool trained) -> (Tensor, Tensor[])");
+}
+TORCH_LIBRARY_IMPL(strata, CPU, library) {
+  library.impl("_pre_norm_mlp", raw_pre_norm_mlp);
+  library.impl("_pre_norm_mlp_backward", raw_pre_norm_mlp_backward);
+}
+TORCH_LIBRARY_IMPL(strata, Meta, library) {
+  library.impl("_pre_norm_mlp",
+               [](const at::Tensor& x, const WeightList& weights, double, bool, bool, bool keep) -> ForwardResult {
+                 return shapes_of_pre_norm_mlp(x, weights, keep);
+               });
+  library.impl("_pre_norm_mlp_backward",
+               [](const at::Tensor&, const at::Tensor& x, const WeightList& weights, at::TensorList, double, bool, bool,
+                  bool trained) { return gradients_like(x, weights, trained); });
 }
 
 }  // namespace strata::ops

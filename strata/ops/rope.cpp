@@ -123,11 +123,11 @@ std::pair<Tensor, Tensor> rope_angles(const RopeConfig& config, int64_t head_dim
 }
 
 Tensor rotate(const Tensor& x, int64_t heads, const Tensor& cosine, const Tensor& sine) {
-  const int64_t pairs = cosine.size(1);
-  const Tensor split = x.unflatten(1, {heads, -1});  // rows (h d) -> rows h d
+  const auto pairs = cosine.sym_size(1);
+  const Tensor split = x.unflatten_symint(1, {heads, -1});  // rows (h d) -> rows h d
   const Tensor c = cosine.unsqueeze(1).to(x.scalar_type()), s = sine.unsqueeze(1).to(x.scalar_type());
-  const Tensor first = split.slice(2, 0, pairs), second = split.slice(2, pairs, 2 * pairs);
-  return at::cat({first * c - second * s, second * c + first * s, split.slice(2, 2 * pairs)}, 2).flatten(1);
+  const Tensor first = split.slice_symint(2, 0, pairs), second = split.slice_symint(2, pairs, 2 * pairs);
+  return at::cat({first * c - second * s, second * c + first * s, split.slice_symint(2, 2 * pairs)}, 2).flatten(1);
 }
 
 }  // namespace strata::ops

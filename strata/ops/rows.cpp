@@ -71,6 +71,23 @@ RowsPtr ragged_rows(const std::vector<int64_t>& lengths) {
   return rows;
 }
 
+Rows rows_at(const char* who, const Tensor& offsets, int64_t count) {
+  if (offsets.dim() != 1 || offsets.size(0) < 1 || offsets.scalar_type() != at::kLong || !offsets.is_cpu())
+    fail(who, ": expected offsets [sequences + 1] of type int64 on the CPU, got ", offsets.sizes(), " of type ",
+         c10::toString(offsets.scalar_type()));
+  Rows rows;
+  rows.count = count;
+  rows.sequences = offsets.size(0) - 1;
+  rows.offsets = offsets.contiguous();
+  const int64_t* const starts = rows.offsets.const_data_ptr<int64_t>();
+  bool fits = starts[0] == 0 && starts[rows.sequences] == count;
+  for (int64_t s = 0; s < rows.sequences && fits; ++s) fits = starts[s] <= starts[s + 1];
+  if (!fits)
+    fail(who, ": expected offsets that ascend from 0 to ", count, ", the number of rows, got ", starts[0], " to ",
+         starts[rows.sequences], " in ", rows.sequences, " sequences");
+  return rows;
+}
+
 RowsPtr continued_rows(const std::vector<int64_t>& lengths, const std::vector<int64_t>& seen) {
   if (lengths.size() != seen.size())
     fail("rows: expected for each of ", lengths.size(), " sequences how many rows were seen, got ", seen.size());

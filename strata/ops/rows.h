@@ -39,7 +39,10 @@ Tensor positions_of(const Rows& rows);
 RowsPtr equal_rows(int64_t sequences, int64_t length);
 /// One sequence for each length; equal lengths give the fast layout.
 RowsPtr ragged_rows(const std::vector<int64_t>& lengths);
-/// The same, for rows that go on where earlier ones ended: sequence s begins at place seen[s].
+/// Sequences by the first row of each and the end of the last: offsets [sequences + 1] int64 on the CPU. Throws Error in
+/// the name of `who` unless they ascend from 0 to `count`.
+Rows rows_at(const char* who, const Tensor& offsets, int64_t count);
+/// Those of lengths, for rows that go on where earlier ones ended: sequence s begins at place seen[s].
 RowsPtr continued_rows(const std::vector<int64_t>& lengths, const std::vector<int64_t>& seen);
 
 }  // namespace strata

@@ -33,9 +33,9 @@ float* at_row(const at::Tensor& per_row, int64_t row) {
 }  // namespace
 
 std::vector<Tile> row_tiles(int64_t rows, int64_t floats_per_row) {
-  const int64_t count = tile_count(rows, floats_per_row);
+  const int64_t count = tile_count(rows, floats_per_row), size = (rows + count - 1) / count;
   std::vector<Tile> tiles;
-  for (int64_t i = 0; i < count; ++i) tiles.push_back({rows * i / count, rows * (i + 1) / count});
+  for (int64_t first = 0; first < rows; first += size) tiles.push_back({first, std::min(first + size, rows)});
   return tiles;
 }
 
@@ -63,25 +63,27 @@ at::Tensor matrix(const float* data, int64_t rows, int64_t columns) {
   return at::from_blob(const_cast<float*>(data), {rows, columns}, at::kFloat);
 }
 
-// MKL clears what it overwrites in a pass of its own, slower than filling it here; so everything is accumulated.
-void linear_tile(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (!bias.defined()) return product(y, x, weight);
-  const float* const row = data(bias);
+// On processors that are not Intel's, MKL clears what it overwrites in a pass of its own, slower than filling it here.
+// What is added to the product lies there already, so that no pass adds it afterwards.
+void linear_tile(const at::Tensor& y, const at::Tensor& x, const TileFactor& factor, const at::Tensor& bias,
+                 const float* input) {
+  static const bool overwrites = __builtin_cpu_is("intel") != 0;
+  const float* const added = data(bias);
   float* const out = writable(y);
-  const int64_t count = y.numel(), columns = y.size(1);
-  for (int64_t at = 0; at < count; at += columns) std::copy_n(row, columns, out + at);
-  y.addmm_(x, weight);
-}
-
-void product(const at::Tensor& y, const at::Tensor& a, const at::Tensor& b) {
-  std::fill_n(writable(y), y.numel(), 0.0F);
-  y.addmm_(a, b);
-}
-
-void add_input_rows(const at::Tensor& y, const float* input) {
-  float* const out = writable(y);
-  const int64_t count = y.numel();
-  for (int64_t i = 0; i < count; ++i) out[i] = input[i] + out[i];
+  const int64_t rows = y.size(0), columns = y.size(1);
+  if (input == nullptr && added == nullptr && overwrites) return multiply(y, x, factor, false);
+  for (int64_t r = 0; r < rows; ++r) {
+    float* const row = out + r * columns;
+    if (input == nullptr && added == nullptr)
+      std::fill_n(row, columns, 0.0F);
+    else if (input == nullptr)
+      std::copy_n(added, columns, row);
+    else if (added == nullptr)
+      std::copy_n(input + r * columns, columns, row);
+    else
+      for (int64_t c = 0; c < columns; ++c) row[c] = input[r * columns + c] + added[c];
+  }
+  multiply(y, x, factor, true);
 }
 
 void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& y, const at::Tensor& mean,

@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 
+#include <algorithm>
+#include <atomic>
 #include <span>
 #include <vector>
 
 #include "strata/base/threads.h"
 #include "strata/ops/pre_norm.h"
+#include "strata/ops/tile_factor.h"
 
 // What the operators of pre_norm.h share: pieces of rows that stay in the cache, products on them, and gradients of
 // weights that each thread adds up for itself.
@@ -19,19 +22,33 @@ struct Tile {
   int64_t rows() const { return end - first; }
 };
 
-/// Rows one after the other, pieces of nearly equal size. How they are cut depends on shapes alone, not on threads.
+/// Rows one after the other, pieces of equal size but for the last. How they are cut depends on shapes alone, not on threads.
 std::vector<Tile> row_tiles(int64_t rows, int64_t floats_per_row);
 /// The same in whole sequences; a sequence longer than a piece is one of its own.
 std::vector<Tile> sequence_tiles(const Rows& rows, int64_t floats_per_row);
 
-/// Runs fn(tile, scratch) for every tile, contiguous ranges of them on each thread; make_scratch(thread) makes what a
-/// thread keeps from tile to tile. Tensors in here are plain memory: no autograd, no autocast.
+/// Runs fn(tile, scratch) for every tile; make_scratch(thread) makes what a thread keeps from tile to tile. Each thread
+/// has a range of tiles of its own, so that what it sums up is always the same. Tensors in here are plain memory: no
+/// autograd, no autocast.
 template <class MakeScratch, class Fn>
 void over_tiles(const std::vector<Tile>& tiles, MakeScratch&& make_scratch, Fn&& fn) {
   parallel_for(static_cast<int64_t>(tiles.size()), 1, [&](int64_t begin, int64_t end, int thread) {
     const at::AutoDispatchBelowADInplaceOrView plain;
     auto&& scratch = make_scratch(thread);
     for (int64_t i = begin; i < end; ++i) fn(tiles[i], scratch);
+  });
+}
+
+/// The same for tiles that have nothing in common: whichever thread is free takes the next one, since threads are
+/// rarely equally fast on a machine that others use too.
+template <class MakeScratch, class Fn>
+void over_free_tiles(const std::vector<Tile>& tiles, MakeScratch&& make_scratch, Fn&& fn) {
+  std::atomic<size_t> next = 0;
+  const auto ranges = std::min<int64_t>(threads(), std::ssize(tiles));
+  parallel_for(ranges, 1, [&](int64_t, int64_t, int thread) {
+    const at::AutoDispatchBelowADInplaceOrView plain;
+    auto&& scratch = make_scratch(thread);
+    for (size_t i = next++; i < tiles.size(); i = next++) fn(tiles[i], scratch);
   });
 }
 
@@ -48,12 +65,9 @@ inline at::Tensor head(const at::Tensor& scratch, const Tile& tile) {
   return matrix(scratch.const_data_ptr<float>(), tile.rows(), scratch.size(1));
 }
 
-/// y = x W^T + b; `weight` is W^T.
-void linear_tile(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
-/// y = a b
-void product(const at::Tensor& y, const at::Tensor& a, const at::Tensor& b);
-/// y = input + y
-void add_input_rows(const at::Tensor& y, const float* input);
+/// y = x factor + bias + input, of which bias and input may be missing.
+void linear_tile(const at::Tensor& y, const at::Tensor& x, const TileFactor& factor, const at::Tensor& bias = {},
+                 const float* input = nullptr);
 
 /// norm(x) of a tile -> y; writes mean and rstd of its rows where these are defined.
 void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& y, const at::Tensor& mean,

@@ -10,6 +10,9 @@ using namespace test;
 double gelu_of(double x) {
   return x * 0.5 * std::erfc(-x / std::sqrt(2.0));
 }
+double gelu_tanh_of(double x) {
+  return x / (1 + std::exp(-std::sqrt(8 / M_PI) * (x + 0.044715 * x * x * x)));
+}
 double silu_of(double x) {
   return x / (1 + std::exp(-x));
 }
@@ -21,18 +24,30 @@ TEST(Gelu, MatchesDefinitionOnAFineGrid) {
   for_each_level([] {
     Floats x;
     for (float v = -14; v < 14; v += 0.003F) x.push_back(v);
-    Floats y(x.size());
-    gelu_forward({.rows = 1, .channels = static_cast<int64_t>(x.size()), .x = x.data(), .y = y.data()});
-    Floats dy(x.size(), 1.0F);
-    Floats dx(x.size());
-    gelu_backward(
-        {.rows = 1, .channels = static_cast<int64_t>(x.size()), .dy = dy.data(), .x = x.data(), .dx = dx.data()});
-    for (size_t i = 0; i < x.size(); ++i) {
-      const double want = gelu_of(x[i]);
-      // Absolute error a millionth near zero, and a few units in the last place of the result wherever it is (the tail
-      // included).
-      ASSERT_NEAR(y[i], want, std::min(1e-6 + 2e-7 * std::abs(want), 1e-5 * std::abs(want) + 1e-37)) << x[i];
-      ASSERT_NEAR(dx[i], slope(gelu_of, x[i]), 1e-6) << x[i];
+    const auto count = static_cast<int64_t>(x.size());
+    const Floats dy(x.size(), 1.0F);
+    for (const bool tanh : {false, true}) {
+      double (*const form)(double) = tanh ? gelu_tanh_of : gelu_of;
+      Floats y(x.size());
+      gelu_forward({.tanh = tanh, .rows = 1, .channels = count, .x = x.data(), .y = y.data()});
+      Floats dx(x.size());
+      Floats again(x.size());
+      gelu_backward({.tanh = tanh,
+                     .rows = 1,
+                     .channels = count,
+                     .dy = dy.data(),
+                     .x = x.data(),
+                     .dx = dx.data(),
+                     .y = again.data()});
+      EXPECT_EQ(y, again);
+      for (size_t i = 0; i < x.size(); ++i) {
+        const double want = form(x[i]);
+        // Absolute error a millionth near zero, and a few units in the last place of the result wherever it is (the
+        // tail included).
+        ASSERT_NEAR(y[i], want, std::min(1e-6 + 2e-7 * std::abs(want), 1e-5 * std::abs(want) + (tanh ? 2e-37 : 1e-37)))
+            << x[i];
+        ASSERT_NEAR(dx[i], slope(form, x[i]), 1e-6) << x[i];
+      }
     }
   });
 }
@@ -76,13 +91,15 @@ TEST(Gelu, ExtremeValues) {
   for_each_level([] {
     const float inf = INFINITY;
     const Floats x = {inf, 100, 1e30F, NAN, -100, -1e30F, 0, -0.0F, 1e-40F, -1e-40F};
-    Floats y(x.size());
-    gelu_forward({.rows = 1, .channels = 10, .x = x.data(), .y = y.data()});
-    expect_close(Floats{inf, 100, 1e30F, NAN, 0, 0, 0, 0, 5e-41F, -5e-41F}, y, 1e-38);
     const Floats dy(x.size(), 1.0F);
-    Floats dx(x.size());
-    gelu_backward({.rows = 1, .channels = 8, .dy = dy.data(), .x = x.data() + 1, .dx = dx.data()});
-    expect_close(Floats{1, 1, NAN, 0, 0, 0.5F, 0.5F, 0.5F}, Floats(dx.begin(), dx.begin() + 8), 1e-6);
+    for (const bool tanh : {false, true}) {
+      Floats y(x.size());
+      gelu_forward({.tanh = tanh, .rows = 1, .channels = 10, .x = x.data(), .y = y.data()});
+      expect_close(Floats{inf, 100, 1e30F, NAN, 0, 0, 0, 0, 5e-41F, -5e-41F}, y, tanh ? 1e-36 : 1e-38);
+      Floats dx(x.size());
+      gelu_backward({.tanh = tanh, .rows = 1, .channels = 8, .dy = dy.data(), .x = x.data() + 1, .dx = dx.data()});
+      expect_close(Floats{1, 1, NAN, 0, 0, 0.5F, 0.5F, 0.5F}, Floats(dx.begin(), dx.begin() + 8), 1e-6);
+    }
   });
 }
 

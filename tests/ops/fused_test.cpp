@@ -100,6 +100,12 @@ TEST_F(Fused, Gelu) {
   refuses_second_derivative(op, {random({3, 8})});
 }
 
+TEST_F(Fused, GeluTanh) {
+  const Op op = [](const auto& in) { return ops::gelu_tanh(in[0]); };
+  compare(op, {3 * random({17, 13})}, 2e-6);
+  refuses_second_derivative(op, {random({3, 8})});
+}
+
 TEST_F(Fused, Swiglu) {
   const Op op = [](const auto& in) { return ops::swiglu(in[0]); };
   compare(op, {3 * random({17, 26})}, 1e-5);

@@ -30,6 +30,47 @@ def ragged_attention(qkv, heads, causal, offsets):
     return torch.cat([self_attention(qkv[a:b][None], heads, causal)[0] for a, b in pieces])
 
 
+def activation(x, kind):
+    return {"gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "relu": F.relu, "silu": F.silu,
+            "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x)}[kind](x)
+
+
+def gated(x, kind):
+    gate, up = x.chunk(2, -1)
+    return activation(gate, kind) * up
+
+
+def attention(q, k, v, heads, causal=False, window=0):
+    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    age = torch.arange(k.size(2) - q.size(2), k.size(2))[:, None] - torch.arange(k.size(2))
+    seen = (age >= 0) & ((age < window) | (window == 0)) if causal else torch.ones(age.shape, dtype=torch.bool)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).flatten(-2)
+
+
+def rotate(x, heads, cosine, sine):
+    """As complex numbers: channels i and i + pairs of a head are one."""
+    pairs = cosine.size(-1)
+    x = x.unflatten(-1, (heads, -1))
+    turned = torch.complex(x[..., :pairs], x[..., pairs:2 * pairs]) * torch.complex(cosine, sine)[..., None, :].to(x.dtype.to_complex())
+    return torch.cat([turned.real, turned.imag, x[..., 2 * pairs:]], -1).flatten(-2)
+
+
+def norm(x, weight, bias, eps):
+    return F.rms_norm(x, x.shape[-1:], weight, eps) if bias is None else F.layer_norm(x, x.shape[-1:], weight, bias, eps)
+
+
+def pre_norm_mlp(x, weight, bias, up, up_bias, down, down_bias, eps=1e-5, gated=False, add_input=False):
+    hidden = F.linear(norm(x, weight, bias, eps), up, up_bias)
+    return F.linear(swiglu(hidden) if gated else F.gelu(hidden), down, down_bias) + (x if add_input else 0)
+
+
+def pre_norm_attention(x, weight, bias, qkv, qkv_bias, out, out_bias, heads, eps=1e-5, causal=False, offsets=None,
+                       add_input=False):
+    packed = F.linear(norm(x, weight, bias, eps), qkv, qkv_bias)
+    mixed = self_attention(packed, heads, causal) if offsets is None else ragged_attention(packed, heads, causal, offsets)
+    return F.linear(mixed, out, out_bias) + (x if add_input else 0)
+
+
 def cross_entropy(logits, targets, smoothing=0.0):
     return F.cross_entropy(logits.flatten(0, -2), targets.flatten(), label_smoothing=smoothing)
 
@@ -54,7 +95,7 @@ class Case:
 
     def inputs(self, dtype=torch.float32):
         torch.manual_seed(3)
-        return [torch.randn(shape).to(dtype).requires_grad_() for shape in self.shapes]
+        return [shape and torch.randn(shape).to(dtype).requires_grad_() for shape in self.shapes]
 
 
 def norm_case(shape):
@@ -68,8 +109,28 @@ def rms_case(shape):
                 lambda x, w, eps: F.rms_norm(x, x.shape[-1:], w, eps), (shape, shape[-1:]), (1e-5,))
 
 
+def sublayer_shapes(shape, first, second, biases):
+    """x, norm's gain and bias, weight and bias of two linear layers; None where there is no bias."""
+    channels = shape[-1]
+    vectors = (channels,), (first,), (channels,)
+    norm_bias, first_bias, second_bias = vectors if biases else (None, None, None)
+    return shape, (channels,), norm_bias, (first, channels), first_bias, (channels, second), second_bias
+
+
+def pre_norm_mlp_case(shape, biases, gated, add_input):
+    return Case(f"pre_norm_mlp{list(shape)} biases={biases} gated={gated} add={add_input}", ops.pre_norm_mlp.default,
+                pre_norm_mlp, sublayer_shapes(shape, 40 if gated else 20, 20, biases), (1e-5, gated, add_input))
+
+
+def pre_norm_attention_case(shape, biases, causal, offsets, add_input):
+    name = f"pre_norm_attention{list(shape)} biases={biases} causal={causal} add={add_input}"
+    return Case(name, ops.pre_norm_attention.default, pre_norm_attention,
+                sublayer_shapes(shape, 3 * shape[-1], shape[-1], biases), (3, 1e-5, causal, offsets, add_input))
+
+
 OFFSETS = torch.tensor([0, 5, 6, 6, 15])
 torch.manual_seed(5)
+ANGLES = torch.randn(7, 5)
 TARGETS = torch.randint(11, (3, 7))
 SOME_IGNORED = TARGETS.where(TARGETS != 2, -100)
 ROW_WEIGHTS = torch.rand(3, 7)
@@ -77,6 +138,8 @@ CASES = [
     *(norm_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
     *(rms_case(shape) for shape in [(5, 7), (33, 48), (2, 3, 65), (9,), (1, 17)]),
     *(Case(f"gelu{list(shape)}", ops.gelu.default, F.gelu, (shape,)) for shape in [(5, 7), (2, 3, 65), (9,), (0, 4)]),
+    *(Case(f"gelu_tanh{list(shape)}", ops.gelu_tanh.default, lambda x: F.gelu(x, approximate="tanh"), (shape,))
+      for shape in [(5, 7), (2, 3, 65), (9,), (0, 4)]),
     *(Case(f"swiglu{list(shape)}", ops.swiglu.default, swiglu, (shape,)) for shape in [(5, 6), (2, 3, 130), (10,)]),
     *(Case(f"linear{list(shape)}", ops.linear.default, F.linear, (shape, (31, shape[-1]), (31,)))
       for shape in [(5, 7), (2, 3, 65), (200, 48)]),
@@ -84,6 +147,18 @@ CASES = [
            (3, causal)) for shape in [(3, 17, 144), (1, 70, 63), (2, 1, 9)] for causal in (False, True)),
     *(Case(f"self_attention ragged causal={causal}", ops.self_attention.default, ragged_attention, ((15, 72),),
            (3, causal, OFFSETS)) for causal in (False, True)),
+    *(Case(f"{op.default._opname} {kind}", op.default, reference, ((3, 5, 8),), (kind,))
+      for op, reference in ((ops.activation, activation), (ops.gated, gated))
+      for kind in ("gelu", "gelu_tanh", "quick_gelu", "relu", "silu")),
+    *(Case(f"attention{list(q)}{list(k)} {rest}", ops.attention.default, attention, (q, k, k), rest)
+      for q, k in (((2, 5, 12), (2, 5, 12)), ((1, 3, 12), (1, 7, 12))) for rest in ((3, False), (3, True), (2, True, 2))),
+    *(Case(f"rotate{list(shape)} {pairs}", ops.rotate.default, rotate, (shape,),
+           (2, ANGLES[:shape[0], :pairs].cos(), ANGLES[:shape[0], :pairs].sin())) for shape, pairs in [((5, 12), 2), ((7, 20), 5)]),
+    *(pre_norm_mlp_case(*each) for each in [((5, 8), True, False, True), ((2, 3, 8), False, True, False),
+                                            ((1100, 8), True, True, False), ((0, 8), True, False, True)]),
+    *(pre_norm_attention_case(*each) for each in [
+        ((3, 17, 12), True, False, None, False), ((2, 5, 12), False, True, None, True),
+        ((15, 12), True, True, OFFSETS, True), ((0, 5, 12), True, False, None, True)]),
     *(Case(f"cross_entropy {smoothing} ignored={ignored}", ops.cross_entropy.default, cross_entropy, ((3, 7, 11),),
            (SOME_IGNORED if ignored else TARGETS, smoothing)) for smoothing in (0.0, 0.1) for ignored in (False, True)),
     *(Case(f"linear_cross_entropy {reduction} {smoothing} weighted={weights is not None}", ops.linear_cross_entropy.default,
@@ -95,10 +170,14 @@ case_of_any = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 case_of_each_op = pytest.mark.parametrize("case", BY_OP, ids=lambda case: case.name)
 
 
+def present(inputs):
+    return [x for x in inputs if x is not None]
+
+
 def gradients(case, function, inputs, scale=1.0):
     y = function(*inputs, *case.rest)
     upstream = torch.randn(y.shape, generator=torch.Generator().manual_seed(9)).to(y.dtype)
-    return y, torch.autograd.grad(y, inputs, upstream * scale)
+    return y, torch.autograd.grad(y, present(inputs), upstream * scale)
 
 
 def close(got, want, tolerance):
@@ -111,7 +190,7 @@ def close(got, want, tolerance):
                          ids=["float32", "float64", "bfloat16"])
 def test_values_and_gradients(case, dtype, tolerance):
     inputs = case.inputs(dtype)
-    exact = [x.detach().double().requires_grad_() for x in inputs]
+    exact = [x if x is None else x.detach().double().requires_grad_() for x in inputs]
     got, got_gradients = gradients(case, case.op, inputs)
     want, want_gradients = gradients(case, case.reference, exact)
     assert got.dtype == dtype and got.shape == want.shape
@@ -126,13 +205,16 @@ def test_not_contiguous(case):
     inputs = case.inputs()
     strided = []
     for x in inputs:
+        if x is None:
+            strided.append(None)
+            continue
         gaps = torch.zeros(*x.shape, 2).transpose(0, -2).contiguous().transpose(0, -2)[..., 1]
         strided.append(gaps.copy_(x).detach().requires_grad_())
     want, want_gradients = gradients(case, case.op, inputs)
     y = case.op(*strided, *case.rest)
     upstream = torch.randn(y.shape, generator=torch.Generator().manual_seed(9))
     gaps = torch.zeros(*y.shape, 2)[..., 0]
-    got_gradients = torch.autograd.grad(y, strided, gaps.copy_(upstream))
+    got_gradients = torch.autograd.grad(y, present(strided), gaps.copy_(upstream))
     torch.testing.assert_close(y, want)
     for got_gradient, want_gradient in zip(got_gradients, want_gradients, strict=True):
         torch.testing.assert_close(got_gradient, want_gradient)
@@ -147,8 +229,8 @@ def test_second_derivative(case):
         return torch.autograd.grad(first.square().sum(), inputs[0])[0]
 
     inputs = case.inputs()
-    want = second([x.detach().double().requires_grad_() for x in inputs], case.reference)
-    if case.op is not ops.linear.default:  # plain ATen
+    want = second([x if x is None else x.detach().double().requires_grad_() for x in inputs], case.reference)
+    if case.op not in (ops.linear.default, ops.attention.default, ops.rotate.default):  # plain ATen
         with pytest.raises(RuntimeError, match="differentiated once"):
             second(inputs, case.op)
     with strata.composite():
@@ -165,17 +247,27 @@ def raw_cases():
     x, w, rows = torch.randn(5, 6), torch.randn(6), torch.randn(5)
     qkv = torch.randn(2, 5, 24)
     out, lse = ops._self_attention(qkv, 2, None, True)
+    square, wide = torch.randn(6, 6), torch.randn(18, 6)
+    mlp, attention = [w, w, square, w, square, w], [w, None, wide, None, square, None]
+    sequences, offsets = torch.randn(2, 5, 6), torch.tensor([0, 2, 5])
+    mlp_kept = ops._pre_norm_mlp(x, mlp, 1e-5, False, True, True)[1]
+    attention_kept = ops._pre_norm_attention(sequences, attention, None, 1e-5, 2, True, True, True)[1]
     return [
         (ops._layer_norm, (x, w, w, 1e-5)),
         (ops._layer_norm_backward, (x, x, rows, rows, w)),
         (ops._rms_norm, (x, w, 1e-5)),
         (ops._rms_norm_backward, (x, x, rows, w)),
-        (ops._gelu, (x,)),
-        (ops._gelu_backward, (x, x)),
+        (ops._gelu, (x, False)),
+        (ops._gelu_backward, (x, x, True)),
         (ops._swiglu, (x,)),
         (ops._swiglu_backward, (x[:, :3], x)),
         (ops._self_attention, (qkv, 2, None, True)),
         (ops._self_attention_backward, (out, qkv, out, lse, 2, None, True)),
+        *((ops._pre_norm_mlp, (x, mlp, 1e-5, False, True, keep)) for keep in (False, True)),
+        *((ops._pre_norm_mlp_backward, (x, x, mlp, mlp_kept, 1e-5, False, True, trained)) for trained in (False, True)),
+        (ops._pre_norm_attention, (sequences, attention, None, 1e-5, 2, True, True, True)),
+        (ops._pre_norm_attention, (x, attention, offsets, 1e-5, 2, False, False, True)),
+        (ops._pre_norm_attention_backward, (sequences, sequences, attention, attention_kept, None, 1e-5, 2, True, True, True)),
         (ops._cross_entropy, (x, torch.arange(5), 0.1)),
         (ops._linear_cross_entropy, (x, torch.randn(7, 6), torch.randn(7), torch.arange(5), rows, 0.1, True, True)),
     ]
@@ -297,6 +389,17 @@ def test_adamw_respects_autograd():
     (lambda: ops.self_attention(torch.randn(6, 12), 2, False, torch.tensor([0, 9, 6])), "offsets that ascend"),
     (lambda: ops.self_attention(torch.randn(6, 12), 2, False, torch.tensor([0, 9])), "offsets that ascend"),
     (lambda: ops.self_attention(torch.randn(6, 12), 2, False, torch.tensor([0.0, 6.0])), "int64"),
+    (lambda: ops.activation(torch.randn(3, 4), "gelou"), "'gelou'"),
+    (lambda: ops.gated(torch.randn(3, 5), "relu"), "2 hidden"),
+    (lambda: ops.attention(torch.randn(1, 4, 6), torch.randn(1, 3, 6), torch.randn(1, 3, 6), 2, True), "no more queries"),
+    (lambda: ops.rotate(torch.randn(3, 8), 2, torch.randn(3, 3), torch.randn(3, 3)), "with 2 heads"),
+    (lambda: ops.rotate(torch.randn(3, 8), 2, torch.randn(2, 2), torch.randn(2, 2)), "with 2 heads"),
+    (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (4,), (4,), (5, 4), (5,), (4, 6), (4,)))), r"up \[6, 4\]"),
+    (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (5,), (4,), (6, 4), (6,), (4, 6), (4,)))), r"norm \[4\]"),
+    (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (4,), (4,), (6, 4), (5,), (4, 6), (4,)))), r"bias \[6\]"),
+    (lambda: ops.pre_norm_attention(*map(torch.randn, ((3, 4), (4,), (4,), (12, 4), (12,), (4, 4), (4,))), 2), "sequences, length"),
+    (lambda: ops.pre_norm_attention(*map(torch.randn, ((3, 4), (4,), (4,), (12, 4), (12,), (4, 4), (4,))), 2,
+                                    offsets=torch.tensor([0, 9])), "offsets that ascend"),
     (lambda: ops.cross_entropy(torch.randn(3, 4), torch.tensor([1, 2])), "int64 targets"),
     (lambda: ops.cross_entropy(torch.randn(3, 4), torch.tensor([1, 2, 9])), "9"),
     (lambda: ops.linear_cross_entropy(torch.randn(3, 4), torch.randn(9, 5), None, torch.arange(3)), "weight \\[classes, channels"),

@@ -176,7 +176,7 @@ Comparison bench_work(const Common& common, const Bench& options, const Workload
   const fs::path script = fs::path(own_program()).parent_path() / "../../bench/baselines/fashion_vit.py";
   bool baseline = fs::exists(script);
   if (!baseline) result.notes.push_back("no baseline: bench/baselines/fashion_vit.py is not beside this build");
-  std::vector<std::string> modes{"eager", "compile"};
+  std::vector<std::string> modes = options.against;
   TrainingStep step(work);
   const auto once = [&] { work.forward ? step.forward() : step(); };
   for (int64_t i = 0; i < std::min<int64_t>(work.steps, 5); ++i) once();
@@ -224,14 +224,14 @@ Comparison bench_tokens(const Common& common, const Bench& options, const Worklo
     for (int64_t i = 0; i < work.steps; ++i) times.push_back(milliseconds_of([&] { (*step)(); }));
     result.series[0].milliseconds.push_back(Series{"", times}.median());
     if (turn == 0) peak_note("strata", static_cast<double>(peak_memory() - before) / (1 << 20));
-    for (const char* mode : {"eager", "compile"}) {
+    for (const std::string& mode : options.against) {
       if (!baseline) break;
       const std::vector<std::string> command{
           python(),    script.lexically_normal().string(), "--model",       work.baseline,
           "--batch",   std::to_string(work.batch),         "--length",      std::to_string(work.length),
           "--steps",   std::to_string(work.steps),         "--repetitions", "1",
           "--threads", std::to_string(common.threads),     "--mode",        mode};
-      const std::string name = std::string("PyTorch ") + mode;
+      const std::string name = "PyTorch " + mode;
       try {
         const auto json = nlohmann::json::parse(
             output_of(command, {"OMP_NUM_THREADS=" + std::to_string(common.threads)}), nullptr, false);

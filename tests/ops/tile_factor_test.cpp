@@ -1,0 +1,38 @@
+#include "strata/ops/tile_factor.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+namespace strata {
+namespace {
+
+// Tiles as long as the factor is packed for, and others; factors as they are and transposed.
+TEST(TileFactor, MultipliesAndAccumulates) {
+  at::manual_seed(3);
+  for (const bool transposed : {false, true}) {
+    const at::Tensor weight = transposed ? at::randn({31, 48}).t() : at::randn({48, 31});
+    const auto factors = ops::tile_factors({weight, weight}, 64);
+    ASSERT_EQ(factors.size(), 2U);
+    for (const int64_t rows : {64, 1, 63, 65}) {
+      SCOPED_TRACE(testing::Message() << rows << " rows, transposed " << transposed);
+      const at::Tensor x = at::randn({rows, 48});
+      const at::Tensor want = at::mm(x.to(at::kDouble), weight.to(at::kDouble));
+      at::Tensor y = at::full({rows, 31}, NAN);  // what is overwritten is not read
+      ops::multiply(y, x, factors[1], /*accumulate=*/false);
+      EXPECT_LT((y - want).abs().max().item<double>(), 1e-4);
+      ops::multiply(y, x, factors[0], /*accumulate=*/true);
+      EXPECT_LT((y - 2 * want).abs().max().item<double>(), 2e-4);
+    }
+  }
+}
+
+TEST(TileFactor, ColumnsOfAWiderMatrixAreServedUnpacked) {
+  const at::Tensor wide = at::randn({16, 40}), x = at::randn({8, 16});
+  const auto factors = ops::tile_factors({wide.narrow(1, 4, 20)}, 8);
+  const at::Tensor y = at::empty({8, 20});
+  ops::multiply(y, x, factors[0], false);
+  EXPECT_LT((y - at::mm(x, wide.narrow(1, 4, 20))).abs().max().item<double>(), 1e-4);
+}
+
+}  // namespace
+}  // namespace strata
