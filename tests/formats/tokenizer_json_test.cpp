@@ -149,6 +149,34 @@ TEST(TokenizerJson, RefusesByName) {
               has("behavior"));
   const json nobody = {{"type", "TemplateProcessing"}, {"single", json::array()}, {"special_tokens", json::object()}};
   EXPECT_THAT(with("/post_processor", nobody), has("0 times"));
+  // Looked for in a text, nothing would be found for ever.
+  EXPECT_THAT(with("/decoder", {{"type", "BPEDecoder"}, {"suffix", ""}}), has("suffix"));
+  EXPECT_THAT(with("/decoder", {{"type", "Metaspace"}, {"replacement", ""}}), has("replacement"));
+  EXPECT_THAT(with("/decoder", {{"type", "Strip"}, {"content", ""}, {"start", 1}}), has("content"));
+}
+
+TEST(TokenizerJson, NothingGrowsWithoutBounds) {
+  json doubling = json::array(), around = json::array(), processors = json::array();
+  for (int i = 0; i < 40; ++i)
+    doubling.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
+  json changed = small();
+  changed["normalizer"] = {{"type", "Sequence"}, {"normalizers", doubling}};
+  const Tokenizer normalising = tokenizer_from_json(changed.dump(), "", "input");
+  EXPECT_THROW((void)normalising.encode("aaaa"), Error);
+
+  changed = small();
+  changed["decoder"] = {{"type", "Sequence"}, {"decoders", doubling}};
+  const Tokenizer decoding = tokenizer_from_json(changed.dump(), "", "input");
+  EXPECT_THROW((void)decoding.decode(decoding.encode("a")), Error);
+
+  // A thousand ids, named a thousand times.
+  for (int i = 0; i < 1000; ++i) around.push_back({{"SpecialToken", {{"id", "x"}, {"type_id", 0}}}});
+  around.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  changed = small();
+  changed["post_processor"] = {{"type", "TemplateProcessing"},
+                               {"single", around},
+                               {"special_tokens", {{"x", {{"ids", std::vector<int>(1000, 3)}}}}}};
+  EXPECT_THAT(refusal(changed), testing::HasSubstr("at most 1000 ids"));
 }
 
 TEST(TokenizerJson, RefusesKeysGivenTwice) {
