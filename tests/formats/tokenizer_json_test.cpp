@@ -138,10 +138,13 @@ TEST(TokenizerJson, RefusesByName) {
   EXPECT_THAT(with("/model/vocab/x", 2), has("2"));
   EXPECT_THAT(with("/model/vocab/x", -1), has("an id"));
   EXPECT_THAT(with("/model/vocab/x", 1LL << 40), has("an id"));
+  EXPECT_THAT(with("/model/vocab/x", 10'000'000), has("expected ids below 100020 for 5 tokens, found 10000000"));
+  EXPECT_THAT(with("/added_tokens/0/id", 10'000'000), has("expected ids below"));
   EXPECT_THAT(with("/model/unk_token", "<unk>"), has("<unk>"));
   EXPECT_THAT(with("/added_tokens/0/id", 1), has("'<s>'"));
   EXPECT_THAT(with("/added_tokens/0/content", ""), has("empty"));
   EXPECT_THAT(with("/added_tokens/0/content", "a"), has("one id"));
+  EXPECT_THAT(with("/added_tokens/0/content", std::string(2000, 'a')), has("at most 1024 bytes"));
   EXPECT_THAT(with("/added_tokens/1", {{"id", 4}, {"content", "<s>"}}), has("twice"));
   EXPECT_THAT(with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}}),
               has("regular expression"));
