@@ -24,6 +24,7 @@ using Cutting = PreTokeniserStep::Kind;
 constexpr uint64_t kLargestFile = uint64_t{128} << 20;
 constexpr uint64_t kLargestConfig = uint64_t{16} << 20;
 constexpr size_t kMostSteps = 64;
+constexpr size_t kMostAround = 1000;  // ids that a post-processor puts around a text
 constexpr const char* kFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 
@@ -90,6 +91,12 @@ const json& list_at(const JsonFields& fields, const char* key, size_t most) {
 std::string text_at(const JsonFields& fields, const char* key) {
   if (!fields.find(key)) fields.refuse(key, "a text");
   return fields.text(key, "");
+}
+
+std::string character_at(const JsonFields& fields, const char* key) {
+  const std::string text = text_at(fields, key);
+  if (utf8_length(text) != 1) fields.refuse(key, "one character");
+  return text;
 }
 
 int32_t id_of(const json& value, const std::string& where) {
@@ -175,9 +182,9 @@ NormaliserStep read_normaliser(const JsonFields& fields, const json& part, const
 
 PreTokeniserStep read_metaspace(const JsonFields& fields, const json& part, const std::string& where) {
   only_keys(part, where, {"replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"});
-  PreTokeniserStep step{
-      .kind = Cutting::metaspace, .use_regex = fields.boolean("split", true), .text = text_at(fields, "replacement")};
-  if (utf8_length(step.text) != 1) fields.refuse("replacement", "one character");
+  PreTokeniserStep step{.kind = Cutting::metaspace,
+                        .use_regex = fields.boolean("split", true),
+                        .text = character_at(fields, "replacement")};
   step.pattern = Pattern(step.text, false, where);
   step.prepend =
       choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
@@ -241,7 +248,7 @@ void read_template(const JsonFields& fields, const std::string& where, Tokenizer
   std::vector<int32_t> before;
   std::vector<int32_t> after;
   int texts = 0;
-  for (const json& item : list_at(fields, "single", 1000)) {
+  for (const json& item : list_at(fields, "single", kMostAround + 1)) {
     const bool one = item.is_object() && item.size() == 1;
     if (one && item.contains("Sequence")) {
       const JsonFields sequence(item["Sequence"], where + ": single: Sequence");
@@ -253,8 +260,10 @@ void read_template(const JsonFields& fields, const std::string& where, Tokenizer
     const std::string name = text_at(JsonFields(item["SpecialToken"], where + ": single: SpecialToken"), "id");
     const JsonFields token(value_at(special, name.c_str(), "the special token that single names"),
                            where + ": special_tokens");
-    for (const json& id : list_at(token, "ids", 1000))
+    for (const json& id : list_at(token, "ids", kMostAround))
       (texts == 0 ? before : after).push_back(id_of(id, where + ": ids"));
+    if (config.before.size() + before.size() + after.size() + config.after.size() > kMostAround)
+      fail(where, ": expected at most ", kMostAround, " ids around a text, found more");
   }
   if (texts != 1) fail(where, ": expected single to hold the text once, found it ", texts, " times");
   config.before.insert(config.before.begin(), before.begin(), before.end());
@@ -283,13 +292,17 @@ DecoderStep read_decoder(const JsonFields& fields, const std::string& type, cons
   if (type == "ByteLevel") return {.kind = Decoding::byte_level};
   if (type == "ByteFallback") return {.kind = Decoding::byte_fallback};
   if (type == "Fuse") return {.kind = Decoding::fuse};
-  if (type == "BPEDecoder") return {.kind = Decoding::bpe, .text = fields.text("suffix", "</w>")};
+  if (type == "BPEDecoder") {
+    const std::string suffix = fields.text("suffix", "</w>");
+    if (suffix.empty()) fields.refuse("suffix", "what words end with");
+    return {.kind = Decoding::bpe, .text = suffix};
+  }
   if (type == "Replace")
     return {.kind = Decoding::replace, .text = text_at(fields, "content"), .pattern = read_pattern(fields, where)};
   if (type == "Strip") {
     constexpr int64_t most = 1'000'000;
     return {.kind = Decoding::strip,
-            .text = text_at(fields, "content"),
+            .text = character_at(fields, "content"),
             .start = static_cast<size_t>(fields.integer("start", 0, 0, most)),
             .stop = static_cast<size_t>(fields.integer("stop", 0, 0, most))};
   }
@@ -297,7 +310,7 @@ DecoderStep read_decoder(const JsonFields& fields, const std::string& type, cons
     const auto scheme =
         choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
     return {.kind = Decoding::metaspace,
-            .text = text_at(fields, "replacement"),
+            .text = character_at(fields, "replacement"),
             .prefixed = scheme != PreTokeniserStep::Prepend::never};
   }
   fail(where, ": ", in_quotes(type), " is not supported, and without it decoded text would be another");

@@ -121,14 +121,21 @@ bool Pattern::found_in(std::string_view text) const {
   return found;
 }
 
-std::string Pattern::replace_all(std::string_view text, std::string_view replacement) const {
+std::string Pattern::replace_all(std::string_view text, std::string_view replacement, size_t most) const {
   std::string result;
   size_t copied = 0;
+  const auto add = [&](std::string_view part) {
+    if (part.size() > most - result.size())
+      fail("replacing ", in_quotes(text_), ": expected at most ", most, " bytes of text, found more");
+    result.append(part);
+  };
   each_match(text, [&](size_t begin, size_t end) {
-    result.append(text.substr(copied, begin - copied)).append(replacement);
+    add(text.substr(copied, begin - copied));
+    add(replacement);
     copied = end;
   });
-  return result.append(text.substr(copied));
+  add(text.substr(copied));
+  return result;
 }
 
 }  // namespace strata

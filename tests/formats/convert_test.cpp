@@ -159,6 +159,24 @@ TEST(Convert, SaysWhatGgufCannot) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("a.gguf")));
 }
 
+TEST(GgufConfigs, SizesBeyondReasonAreRefused) {
+  const auto refusal = [](const char* config) {
+    return message_of([&] { (void)config_to_gguf(json::parse(config), "c"); });
+  };
+  // For each two channels of a head a divisor would be written.
+  EXPECT_THAT(refusal(R"({"model_type": "llama", "head_dim": 1073741824, "rope_scaling": {"rope_type": "llama3",
+                          "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4}})"),
+              HasSubstr("c: head_dim: expected a whole number from 1 to 1048576"));
+  EXPECT_THAT(refusal(R"({"model_type": "gpt_neox", "rotary_pct": 1e300})"), HasSubstr("c: rotary_pct"));
+  EXPECT_THAT(refusal(R"({"model_type": "gpt_neox", "hidden_size": 8})"), HasSubstr("c: hidden_size"));
+  EXPECT_THAT(refusal(R"({"model_type": "llama", "rope_theta": -1})"), HasSubstr("c: rope_theta"));
+  EXPECT_THAT(refusal(R"({"model_type": "gpt2", "n_embd": 1073741824})"), HasSubstr("c: n_embd"));
+  const TemporaryFolder folder;
+  write_gguf(folder.file("m.gguf"), {{"strata.config", std::string(300 << 10, ' ')}}, {});
+  EXPECT_THAT(message_of([&] { (void)config_from_gguf(GgufFiles(folder.file("m.gguf"))); }),
+              HasSubstr("strata.config: expected at most 262144 bytes"));
+}
+
 TEST(Convert, MissingAndUnknownTensorsAreNamed) {
   const TemporaryFolder folder;
   convert_checkpoint(kModels + "gpt2", folder.file("a.gguf"), {});
