@@ -102,6 +102,7 @@ struct Merge {
   std::string data;  // empty: Fashion-MNIST where it fits, else noise
   int64_t images = 200;
   bool force = false;
+  bool dry_run = false;
 };
 
 struct Convert {

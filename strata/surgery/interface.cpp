@@ -7,19 +7,18 @@
 #include <cmath>
 
 #include "strata/base/error.h"
-#include "strata/blocks/patches.h"
 #include "strata/stack/run.h"
 
 namespace strata {
 namespace {
 
 // What every block reads, all of them in order, and behind the last what the head reads: [depth + 1] of [rows, channels].
-std::vector<Tensor> inputs_of(const Model& model, const Tensor& pixels) {
+std::vector<Tensor> inputs_of(const Model& model, const Stream& input) {
   const RunOptions options;
   const Runner runner(model.stack(), options);
   const Route route = identity(model.stack().depth());
-  runner.check(route, pixels.size(0));
-  Stream x = runner.embed(image_stream(pixels));
+  runner.check(route, input.rows()->sequences);
+  Stream x = runner.embed(input);
   Runner::Progress progress;
   std::vector<Tensor> inputs{x.x()};
   for (const Step& step : route.steps) {
@@ -65,9 +64,9 @@ std::vector<Origin> origins_of(const Model& model, const Route& route, const Mod
 }
 
 std::vector<Seam> seams_of(const Model& merged, const Model& embed, const std::vector<Origin>& origins,
-                           const Tensor& pixels) {
+                           const Stream& input) {
   const c10::InferenceMode no_gradients;
-  const auto now = inputs_of(merged, pixels);
+  const auto now = inputs_of(merged, input);
   if (origins.size() != now.size())
     fail("interface: expected the origins of ", now.size() - 1, " blocks and the head, got ", origins.size());
   std::map<const Model*, std::vector<Tensor>> own;
@@ -79,7 +78,7 @@ std::vector<Seam> seams_of(const Model& merged, const Model& embed, const std::v
                              : origin.model == origins[slot - 1].model && origin.block == origins[slot - 1].block + 1;
     if (follows) continue;
     auto& then = own[origin.model];
-    if (then.empty()) then = inputs_of(*origin.model, pixels);
+    if (then.empty()) then = inputs_of(*origin.model, input);
     const bool head = slot + 1 == origins.size();
     seams.push_back(compare(static_cast<int64_t>(slot), head ? "head" : name_of(origin.source, origin.block),
                             then.at(origin.block), now[slot]));
@@ -88,12 +87,12 @@ std::vector<Seam> seams_of(const Model& merged, const Model& embed, const std::v
 }
 
 std::vector<Seam> seams_between(const Model& merged, const std::string& name, const Model& source,
-                                const Tensor& pixels) {
+                                const Stream& input) {
   const c10::InferenceMode no_gradients;
   const int64_t depth = merged.stack().depth();
   if (source.stack().depth() != depth)
     fail("interface: expected models of one depth, got ", depth, " and ", source.stack().depth());
-  const auto now = inputs_of(merged, pixels), then = inputs_of(source, pixels);
+  const auto now = inputs_of(merged, input), then = inputs_of(source, input);
   std::vector<Seam> seams;
   for (int64_t slot = 0; slot <= depth; ++slot)
     seams.push_back(compare(slot, slot == depth ? name + " head" : name_of(name, slot), then[slot], now[slot]));

@@ -37,15 +37,14 @@ struct Origin {
 std::vector<Origin> origins_of(const Model& model, const Route& route, const ModelSources& sources);
 
 /// The seams of a model put together from others: every block, and the head, that did not read the block before it in its
-/// own model. `origins` are those of its blocks and, last, of its head; its embedding is that of `embed`. pixels [batch,
-/// channels, height, width] are normalised as the merged model wants them.
+/// own model. `origins` are those of its blocks and, last, of its head; its embedding is that of `embed`. `input` is what
+/// the merged model reads: an image_stream, normalised as it wants it, or a token_stream.
 std::vector<Seam> seams_of(const Model& merged, const Model& embed, const std::vector<Origin>& origins,
-                           const at::Tensor& pixels);
+                           const Stream& input);
 
 /// The same for a model merged by parameters: what each of its blocks and its head read, against what the same block of
 /// `source` reads there. Both have one depth, or this throws Error.
-std::vector<Seam> seams_between(const Model& merged, const std::string& name, const Model& source,
-                                const at::Tensor& pixels);
+std::vector<Seam> seams_between(const Model& merged, const std::string& name, const Model& source, const Stream& input);
 
 /// Cosine of the angle between the block matrices of two models, block by block and name by name, as one long vector:
 /// near 0 for models that started from different random numbers, well above for descendants of one start. No number when

@@ -12,6 +12,8 @@
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/blocks/patches.h"
+#include "strata/blocks/tokens.h"
 #include "strata/eval/score.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
@@ -153,14 +155,31 @@ std::vector<std::pair<std::string, double>> check_kinship(const Work& work, bool
   return result;
 }
 
-// Pixels for the check of activations, and the labelled images where there are some.
+// What the check of activations reads, and the labelled images where there are some.
 struct Probing {
-  Tensor pixels;
+  Stream input;
   std::string name;
-  ImageSet set;  // empty: noise
+  ImageSet set;  // empty: noise, or random tokens
 };
 
-Probing probing(const Merge& options, const Model& model) {
+constexpr int64_t kNoiseImages = 16, kTokens = 32;  // each is as good as another
+
+Stream random_tokens(const LanguageConfig& config, int64_t texts) {
+  const int64_t length = std::min(config.context, kTokens);
+  const Tensor tokens = at::empty({texts * length}, at::kLong);
+  Random random(0);
+  for (int64_t i = 0; i < tokens.numel(); ++i)
+    tokens.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(random.below(config.vocab));
+  return token_stream(tokens, equal_rows(texts, length));
+}
+
+// Weights of 16 bits are for the disk; `type` is what is computed in.
+Probing probing(const Merge& options, const Model& model, at::ScalarType type) {
+  const int64_t some = std::min(options.images, kNoiseImages);
+  if (model.is_language()) {
+    if (!options.data.empty()) fail_usage("--data: images are for vision models; a language model reads random tokens");
+    return {random_tokens(model.language, some), "random tokens", {}};
+  }
   const VitConfig& vit = model.vit;
   const bool fashion = vit.image_channels == 1 && vit.image_height == 28 && vit.image_width == 28;
   if (!options.data.empty() || fashion) {
@@ -170,18 +189,17 @@ Probing probing(const Merge& options, const Model& model) {
       if (const int64_t most = result.set.labels.max().item<int64_t>(); most >= vit.classes)
         fail("--data: the model tells ", vit.classes, " classes apart, but '", result.set.name, "' has labels up to ",
              most, "; give the data it was trained for");
-      result.pixels = normalised(image_batch(result.set, 0, result.set.size()), images_of(model));
+      result.input = image_stream(normalised(image_batch(result.set, 0, result.set.size()), images_of(model)).to(type));
       result.name = result.set.name;
       return result;
     } catch (const Error&) {
       if (!options.data.empty()) throw;
     }
   }
-  const int64_t images = std::min<int64_t>(options.images, 16);  // each is as good as another
-  const Tensor noise = at::empty({images, vit.image_channels, vit.image_height, vit.image_width}, at::kFloat);
+  const Tensor noise = at::empty({some, vit.image_channels, vit.image_height, vit.image_width}, at::kFloat);
   Random random(0);
   for (int64_t i = 0; i < noise.numel(); ++i) noise.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal());
-  return {noise, "noise", {}};
+  return {image_stream(noise.to(type)), "noise", {}};
 }
 
 struct Check {
@@ -194,22 +212,20 @@ Check check_interface(const Work& work, const Model& merged, const Merge& option
   Check check;
   if (options.images == 0) return check;
   const Model& first = *work.models.at(work.order.front());
-  const Probing data = probing(options, merged);
+  const Probing data = probing(options, merged, first.stack().weights.entries().front().value.scalar_type());
   check.data = data.name;
-  // Weights of 16 bits are for the disk.
-  const Tensor pixels = data.pixels.to(first.stack().weights.entries().front().value.scalar_type());
   const ModelSources sources = work.sources();
   if (work.by_route) {
-    check.seams = seams_of(merged, first, origins_of(first, work.route, sources), pixels);
+    check.seams = seams_of(merged, first, origins_of(first, work.route, sources), data.input);
   } else if (copies_blocks(work.config)) {
     std::vector<Origin> origins;
     for (const auto& [name, block] : copied_blocks(work.config, sources))
       origins.push_back({name, sources.find(name)->second, block});
-    check.seams = seams_of(merged, *origins.front().model, origins, pixels);
+    check.seams = seams_of(merged, *origins.front().model, origins, data.input);
   } else {
     for (const auto& key : work.order)
       if (sources.find(key)->second->stack().depth() == merged.stack().depth()) {
-        const auto seams = seams_between(merged, key, *sources.find(key)->second, pixels);
+        const auto seams = seams_between(merged, key, *sources.find(key)->second, data.input);
         check.seams.insert(check.seams.end(), seams.begin(), seams.end());
       }
   }
@@ -277,6 +293,8 @@ void merge(const Common& common, const Merge& options) {
     folders.push_back(work.folders.at(key));
     origins.push_back(origin_of(*work.models.at(key), folders.back()));
   }
+  if (options.dry_run == !options.output.empty())
+    fail_usage("expected either --output, the folder for the new checkpoint, or --dry-run, for the report alone");
   check_output(options.output, folders);
   const auto kin = check_kinship(work, options.force, common.quiet);
   const ModelSources sources = work.sources();
@@ -289,10 +307,10 @@ void merge(const Common& common, const Merge& options) {
   const auto type = work.models.at(work.order.front())->stack().weights.entries().front().value.scalar_type();
   for (auto& entry : tried.stack().weights.entries()) entry.value = entry.value.to(type);
   const Check check = check_interface(work, tried, options);
-  save_model(options.output, merged);
+  if (!options.dry_run) save_model(options.output, merged);
 
   if (common.json) {
-    nlohmann::ordered_json json{{"output", options.output},
+    nlohmann::ordered_json json{{"output", options.dry_run ? "" : options.output},
                                 {"method", how},
                                 {"blocks", merged.stack().depth()},
                                 {"block_ids", merged.notes.block_ids}};
@@ -304,8 +322,8 @@ void merge(const Common& common, const Merge& options) {
   if (common.quiet) return;
   print(check);
   for (const auto& [name, cosine] : kin) std::cout << fmt::format("kinship with {}: {:.3f}\n", name, cosine);
-  std::cout << fmt::format("{}: {} of {} models, {} blocks\n", options.output, how, work.order.size(),
-                           merged.stack().depth());
+  std::cout << fmt::format("{}: {} of {} models, {} blocks\n", options.dry_run ? "nothing written" : options.output,
+                           how, work.order.size(), merged.stack().depth());
 }
 
 }  // namespace strata::cli
