@@ -98,8 +98,10 @@ Result run_model(const Model& model, const Tensor& input, RouteArgument route, c
                            .live = live_rows(draw, input.dim() > 0 ? input.size(0) : 0),
                            .sources = &stacks,
                            .training = training};
-  Result result{run(model.stack(), draw.route, stream, options).x(), {}};
-  if (model.is_language()) result.logits = result.logits.unflatten(0, {input.size(0), input.size(1)});
+  const Stream out = run(model.stack(), draw.route, stream, options);
+  Result result{out.x(), {}};
+  if (model.is_language() || !model.stack().head)
+    result.logits = result.logits.unflatten(0, {out.rows()->sequences, out.rows()->length});
   for (const auto& name : taps.missing())
     fail_usage("model: this route passes no tap '", name,
                "'; taps are embed, slot.N, slot.N.block.B.mixer, slot.N.block.B.ffn, norm and head");
@@ -220,16 +222,16 @@ void bind_models(py::module_& m) {
           },
           py::arg("input"), py::arg("route") = py::none(), py::arg("taps") = std::vector<std::string>(),
           py::arg("sources") = Sources(), py::arg("training") = false,
-          "pixels [batch, channels, height, width], normalised -> logits [batch, classes], or tokens [batch, time] -> "
-          "logits [batch, time, vocab]; and the taps by name.")
+          "pixels [batch, channels, height, width], normalised -> logits [batch, classes], without a head rows [batch, "
+          "1 + patches, channels]; or tokens [batch, time] -> logits [batch, time, vocab]; and the taps by name.")
       .def(
           "__call__",
           [](const Model& model, const Tensor& input, RouteArgument route) {
             return run_model(model, input, std::move(route), {}, {}, false).logits;
           },
           py::arg("input"), py::arg("route") = py::none(), py::call_guard<NoLock>(),
-          "pixels [batch, channels, height, width], normalised -> logits [batch, classes], or tokens [batch, time] -> "
-          "logits [batch, time, vocab].")
+          "pixels [batch, channels, height, width], normalised -> logits [batch, classes], without a head rows [batch, "
+          "1 + patches, channels]; or tokens [batch, time] -> logits [batch, time, vocab].")
       .def("cost", &cost_of, py::arg("route") = py::none(), py::arg("sources") = Sources(),
            "Block passes of a route that fits this model.")
       .def(

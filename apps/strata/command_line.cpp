@@ -43,8 +43,8 @@ void data(CLI::App* verb, std::string& name) {
       ->capture_default_str();
 }
 
-void output(CLI::App* verb, std::string& folder) {
-  verb->add_option("--output", folder, "folder for the new checkpoint")->required()->type_name("FOLDER");
+CLI::Option* output(CLI::App* verb, std::string& folder) {
+  return verb->add_option("--output", folder, "folder for the new checkpoint")->required()->type_name("FOLDER");
 }
 
 void adapter(CLI::App* verb, std::string& folder) {
@@ -231,7 +231,8 @@ void describe(CLI::App& app, Options& o) {
       add("merge", "One checkpoint from several: soups, task arithmetic, TIES, DARE, SLERP, or blocks by route");
   merge->add_option("MODEL", o.merge.models, "the models; a name in front lets --route call its blocks")
       ->type_name("[NAME=]FOLDER");
-  output(merge, o.merge.output);
+  output(merge, o.merge.output)->required(false);
+  merge->add_flag("--dry-run", o.merge.dry_run, "only report whether the models fit; nothing is written");
   merge->add_option("--config", o.merge.config, "a mergekit recipe (YAML) that says everything; folders relative to it")
       ->type_name("FILE");
   merge->add_option("--route", o.merge.route, "blocks of the result: a:0-2,b:3-5; the rest is the first model's")

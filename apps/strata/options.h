@@ -107,6 +107,7 @@ struct Merge {
   std::string text;  // language models; empty: random tokens
   int64_t tokens = 4096;
   bool force = false;
+  bool dry_run = false;
 };
 
 struct Convert {

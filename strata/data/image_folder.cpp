@@ -58,11 +58,19 @@ bool hidden(const fs::path& path) {
   return path.filename().string().starts_with(".");
 }
 
+// What a link points to counts. A link to nothing, or to itself, is an image or a class that got lost.
+bool is(const fs::directory_entry& entry, fs::file_type wanted) {
+  std::error_code error;
+  const fs::file_status status = entry.status(error);
+  if (error) fail(entry.path().string(), ": cannot be read: ", error.message(), "; mend or remove this link");
+  return status.type() == wanted;
+}
+
 std::vector<std::string> class_folders(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (at->is_directory(error) && !hidden(at->path())) names.push_back(at->path().filename().string());
+    if (!hidden(at->path()) && is(*at, fs::file_type::directory)) names.push_back(at->path().filename().string());
   if (error) fail(folder, ": cannot be read: ", error.message());
   std::sort(names.begin(), names.end());
   return names;
@@ -73,8 +81,9 @@ std::vector<ImageFile> files_below(const std::string& folder, const std::string&
   std::vector<ImageFile> files;
   std::error_code error;
   for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    if (hidden(at->path()) || !image_file_name(at->path().string()) || !at->is_regular_file(error)) continue;
+    if (hidden(at->path()) || !image_file_name(at->path().string()) || !is(*at, fs::file_type::regular)) continue;
     const uint64_t bytes = at->file_size(error);
+    if (error) fail(at->path().string(), ": cannot be read: ", error.message());
     files.push_back({at->path().string(), name + at->path().string().substr(folder.size()), bytes});
   }
   if (error) fail(folder, ": cannot be read: ", error.message());

@@ -217,7 +217,7 @@ void write_language_files(const std::string& folder, const Model& model, const s
 
 // config.json need not name the classes; the rows of the classifier then say how many there are.
 void count_classes(const std::string& folder, Model& model) {
-  if (model.vit.classes == 0) {
+  if (model.vit.classes == kUnsaid) {
     const CheckpointTensors file = open_checkpoint_tensors(folder);
     const TensorView* rows = file.find("classifier.bias");
     if (!rows || rows->shape.size() != 1)

@@ -63,9 +63,9 @@ struct Wiring {
 };
 
 Wiring wiring(const VitConfig& config) {
-  if (config.depth < 0 || config.depth > kMaxBlockIndex || config.classes < 1)
-    fail("vit: expected a depth from 0 to ", kMaxBlockIndex, " and at least one class, got depth ", config.depth,
-         " and ", config.classes, " classes");
+  if (config.depth < 0 || config.depth > kMaxBlockIndex || config.classes < 0)
+    fail("vit: expected a depth from 0 to ", kMaxBlockIndex, " and 0 classes (no head) or more, got depth ",
+         config.depth, " and ", config.classes, " classes");
   const SlotConfig slots{.channels = config.channels,
                          .slots = config.slot_count > 0 ? config.slot_count : std::max<int64_t>(config.depth, 1),
                          .norm_eps = config.norm_eps,
@@ -79,15 +79,16 @@ Wiring wiring(const VitConfig& config) {
   add_slot_parts(parts, config.slots, slots, "vit");
   // Blocks hold configuration only, so all of them can be one object.
   const std::vector<BlockPtr> blocks(config.depth, std::make_shared<Composite>("transformer", std::move(parts)));
-  return {std::make_shared<PatchEmbedding>(PatchConfig{.image_height = config.image_height,
-                                                       .image_width = config.image_width,
-                                                       .image_channels = config.image_channels,
-                                                       .patch_height = config.patch_height,
-                                                       .patch_width = config.patch_width,
-                                                       .channels = config.channels,
-                                                       .init_std = config.init_std}),
-          blocks, std::make_shared<Norm>(NormKind::layer, config.channels, config.norm_eps),
-          std::make_shared<ClassHead>(config.channels, config.classes, config.init_std)};
+  return {
+      std::make_shared<PatchEmbedding>(PatchConfig{.image_height = config.image_height,
+                                                   .image_width = config.image_width,
+                                                   .image_channels = config.image_channels,
+                                                   .patch_height = config.patch_height,
+                                                   .patch_width = config.patch_width,
+                                                   .channels = config.channels,
+                                                   .init_std = config.init_std}),
+      blocks, std::make_shared<Norm>(NormKind::layer, config.channels, config.norm_eps),
+      config.classes == 0 ? nullptr : std::make_shared<ClassHead>(config.channels, config.classes, config.init_std)};
 }
 
 constexpr const char* kStackName = "vision";

@@ -14,7 +14,7 @@ struct VitConfig {
   int64_t image_height = 224, image_width = 224, image_channels = 3;
   int64_t patch_height = 16, patch_width = 16;
   int64_t channels = 768, depth = 12, heads = 12, hidden = 3072;
-  int64_t classes = 1000;
+  int64_t classes = 1000;  // 0: no head; what comes out are the rows behind the final norm
   double norm_eps = 1e-6;
   bool qkv_bias = true;
   double init_std = 0.02;

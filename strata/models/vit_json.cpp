@@ -15,6 +15,8 @@ using nlohmann::ordered_json;
 // Nothing real is near these; they keep products of sizes in range.
 constexpr int64_t kMostWidth = int64_t{1} << 20, kMostBlocks = 4096, kMostPixels = int64_t{1} << 16;
 
+constexpr const char *kClassifier = "ViTForImageClassification", *kTrunk = "ViTModel";
+
 // A whole number for both, or [height, width].
 void read_pair(const JsonFields& fields, const char* key, int64_t& height, int64_t& width) {
   const json* value = fields.find(key);
@@ -59,9 +61,10 @@ VitConfig vit_from_json(const json& json, const std::string& file, std::vector<s
   const JsonFields fields(json, file);
   if (const std::string type = fields.text("model_type", ""); type != "vit")
     fields.refuse("model_type", "\"vit\", the only architecture this version opens");
-  const auto architectures = fields.texts("architectures", {"ViTForImageClassification"});
-  if (architectures != std::vector<std::string>{"ViTForImageClassification"})
-    fields.refuse("architectures", "[\"ViTForImageClassification\"]");
+  const auto architectures = fields.texts("architectures", {kClassifier});
+  const bool bare = architectures == std::vector<std::string>{kTrunk};
+  if (!bare && architectures != std::vector<std::string>{kClassifier})
+    fields.refuse("architectures", "[\"ViTForImageClassification\"] or [\"ViTModel\"]");
   if (fields.text("hidden_act", "gelu") != "gelu") fields.refuse("hidden_act", "\"gelu\", the exact form");
   VitConfig config;
   config.image_height = config.image_width = 224;
@@ -76,8 +79,12 @@ VitConfig vit_from_json(const json& json, const std::string& file, std::vector<s
   config.norm_eps = fields.number("layer_norm_eps", 1e-12, 0, 1);
   config.qkv_bias = fields.boolean("qkv_bias", true);
   config.init_std = fields.number("initializer_range", 0.02, 0, 1e6);
+  if (bare) {
+    config.classes = 0;
+    return config;
+  }
   class_names = read_labels(fields);
-  config.classes = class_names.empty() ? fields.integer("num_labels", 0, 1, kMostWidth) : std::ssize(class_names);
+  config.classes = class_names.empty() ? fields.integer("num_labels", kUnsaid, 1, kMostWidth) : std::ssize(class_names);
   return config;
 }
 
@@ -88,28 +95,30 @@ ordered_json vit_to_json(const VitConfig& config, const std::vector<std::string>
     labels[std::to_string(i)] = class_names[i];
     indices[class_names[i]] = i;
   }
-  return {{"architectures", {"ViTForImageClassification"}},
-          {"attention_probs_dropout_prob", 0.0},
-          {"dtype", dtype},
-          {"encoder_stride", 16},
-          {"hidden_act", "gelu"},
-          {"hidden_dropout_prob", 0.0},
-          {"hidden_size", config.channels},
-          {"id2label", labels},
-          {"image_size", pair_to_json(config.image_height, config.image_width)},
-          {"initializer_range", config.init_std},
-          {"intermediate_size", config.hidden},
-          {"label2id", indices},
-          {"layer_norm_eps", config.norm_eps},
-          {"model_type", "vit"},
-          {"num_attention_heads", config.heads},
-          {"num_channels", config.image_channels},
-          {"num_hidden_layers", config.depth},
-          {"patch_size", pair_to_json(config.patch_height, config.patch_width)},
-          {"pooler_act", "tanh"},
-          {"pooler_output_size", config.channels},
-          {"qkv_bias", config.qkv_bias},
-          {"torch_dtype", dtype}};
+  ordered_json tree{{"architectures", {config.classes > 0 ? kClassifier : kTrunk}},
+                    {"attention_probs_dropout_prob", 0.0},
+                    {"dtype", dtype},
+                    {"encoder_stride", 16},
+                    {"hidden_act", "gelu"},
+                    {"hidden_dropout_prob", 0.0},
+                    {"hidden_size", config.channels},
+                    {"id2label", labels},
+                    {"image_size", pair_to_json(config.image_height, config.image_width)},
+                    {"initializer_range", config.init_std},
+                    {"intermediate_size", config.hidden},
+                    {"label2id", indices},
+                    {"layer_norm_eps", config.norm_eps},
+                    {"model_type", "vit"},
+                    {"num_attention_heads", config.heads},
+                    {"num_channels", config.image_channels},
+                    {"num_hidden_layers", config.depth},
+                    {"patch_size", pair_to_json(config.patch_height, config.patch_width)},
+                    {"pooler_act", "tanh"},
+                    {"pooler_output_size", config.channels},
+                    {"qkv_bias", config.qkv_bias},
+                    {"torch_dtype", dtype}};
+  if (class_names.empty()) tree.erase("id2label"), tree.erase("label2id");
+  return tree;
 }
 
 }  // namespace strata

@@ -8,9 +8,12 @@
 
 namespace strata {
 
-/// Reads Hugging Face's config.json of a ViTForImageClassification into sizes; a key that is absent or null has the
-/// default of their class. `class_names` becomes id2label, empty where the file has none (the rows of the classifier
-/// then say how many there are, and config.classes is 0). Throws Error naming `file` and the key for wrong types, sizes
+/// VitConfig::classes where config.json does not say how many there are; the rows of the classifier then do.
+inline constexpr int64_t kUnsaid = -1;
+
+/// Reads Hugging Face's config.json of a ViTForImageClassification, or of a ViTModel, which has no classes, into sizes; a
+/// key that is absent or null has the default of their class. `class_names` becomes id2label, empty where the file has
+/// none (config.classes is then kUnsaid, or num_labels). Throws Error naming `file` and the key for wrong types, sizes
 /// beyond reason and features we lack (other activations, other architectures).
 VitConfig vit_from_json(const nlohmann::json& json, const std::string& file, std::vector<std::string>& class_names);
 

@@ -39,6 +39,7 @@ constexpr std::array kModules{
 };
 
 constexpr std::string_view kLayer = "vit.encoder.layer.";
+constexpr const char* kTrunk = "vit.";  // the part of a classifier that ViTModel is
 
 // "prefixN.middle.suffix" in its three parts; false when the name is not of that form.
 bool split(std::string_view name, std::string_view prefix, std::string_view& number, std::string_view& middle,
@@ -84,6 +85,8 @@ std::vector<FileTensor> vit_file_tensors(const ParamInfo& param) {
 }
 
 std::string canonical_vit_name(std::string_view name) {
+  for (const std::string_view module : {"embeddings.", "encoder.", "layers.", "layernorm.", "pooler."})
+    if (name.starts_with(module)) return canonical_vit_name(kTrunk + std::string(name));
   std::string_view number, middle, suffix;
   if (split(name, "vit.layers.", number, middle, suffix)) {
     for (const auto& rule : kModules)

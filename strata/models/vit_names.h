@@ -13,9 +13,9 @@ namespace strata {
 /// have (slot tables, adapters, predictors) keeps our name below "strata.".
 std::vector<FileTensor> vit_file_tensors(const ParamInfo& param);
 
-/// Name of a tensor as save_pretrained writes it, from that or from the module names of transformers 5
-/// (vit.layers.N.attention.q_proj, mlp.fc1, ...), with which a state_dict can be stored directly. Other names come back
-/// unchanged.
+/// Name of a tensor as save_pretrained of a classifier writes it, from that, from the names of a bare ViTModel, which lack
+/// "vit.", or from the module names of transformers 5 (vit.layers.N.attention.q_proj, mlp.fc1, ...), with which a
+/// state_dict can be stored directly. Other names come back unchanged.
 std::string canonical_vit_name(std::string_view name);
 
 /// Whether a file may hold this tensor although classification does not use it (the pooler).

@@ -142,6 +142,8 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
 
 at::Tensor gated(Activation activation, const at::Tensor& x) {
   if (activation == Activation::silu) return swiglu(x);
+  if (x.dim() < 1 || x.sym_size(-1) % 2 != 0)
+    fail("gated: expected x [..., 2 hidden], gate and up side by side, got ", x.sym_sizes());
   const auto halves = x.chunk(2, -1);
   return activate(activation, halves[0]) * halves[1];
 }

@@ -102,6 +102,9 @@ class Merger {
   void check_fits(const std::string& name) const {
     const Model& other = model(name);
     check_same_blocks(name, other, *template_);
+    if (other.is_language() && other.language.tied != template_->language.tied)
+      fail("merge: expected the head of ", name, template_->language.tied ? " to be" : " not to be",
+           " its embedding as in the first model, found ", template_->language.tied ? "two tables" : "one table");
     if (other.classes != template_->classes)
       fail("merge: expected the classes of ", name, " to be those of the first model, found others; ",
            other.classes.size(), " and ", template_->classes.size(), " classes");

@@ -62,6 +62,26 @@ assert len(result["interface"]["seams"]) == 14
 assert [each["model"] for each in result["interface"]["scores"]][0] == "merged"'
 }
 
+@test "merge --dry-run reports and writes nothing" {
+  "$STRATA" merge a="$A" b="$B" --route a:0-2,b:3-5 --force --images 32 --dry-run --json 2>/dev/null | python3 -c '
+import json, sys
+seams = json.load(sys.stdin)["interface"]["seams"]
+assert [each["block"] for each in seams] == ["b:3", "head"], seams
+assert all(0 <= each["cka"] <= 1 and each["norm_then"] > 0 and each["norm_now"] > 0 for each in seams)'
+  refuses 2 "either --output" "$STRATA" merge "$A" "$A"
+  refuses 2 "either --output" "$STRATA" merge "$A" "$A" --dry-run --output "$BATS_TEST_TMPDIR/x"
+}
+
+@test "language models are merged and checked on random tokens" {
+  local llama=tests/golden/hf_language/llama
+  "$STRATA" merge "$llama" "$llama" --method slerp --output "$BATS_TEST_TMPDIR/llama" --json | python3 -c '
+import json, sys
+interface = json.load(sys.stdin)["interface"]
+assert interface["data"] == "random tokens" and all(each["difference"] == 0 for each in interface["seams"]), interface'
+  "$STRATA" merge "$llama" --route 0,1,0 --images 4 --dry-run --json | grep -q '"head"'
+  refuses 2 "random tokens" "$STRATA" merge "$llama" "$llama" --data "$BATS_TEST_TMPDIR" --dry-run
+}
+
 @test "merging a model with itself gives it back" {
   for method in linear slerp; do
     "$STRATA" merge "$A" "$A" --method $method --images 0 --output "$BATS_TEST_TMPDIR/$method" --quiet

@@ -10,6 +10,7 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/blocks/patches.h"
+#include "strata/models/adapt.h"
 #include "strata/models/tensor_file.h"
 #include "strata/models/vit_names.h"
 #include "strata/stack/run.h"
@@ -178,6 +179,45 @@ TEST(Model, ClassesAreCountedWhereNobodyNamesThem) {
   EXPECT_EQ(folder.open().classes, (std::vector<std::string>{"LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3", "LABEL_4"}));
 }
 
+// A bare trunk: its names lack "vit.", it has a pooler and no classifier.
+TEST(Model, OpensAViTModelWithoutAHead) {
+  const Damaged folder;
+  const Model whole = open_model(kHuggingFace);
+  NamedTensors tensors;
+  for (const auto& [name, value] : load_tensors(folder.tensors()))
+    if (name.starts_with("vit.")) tensors[name.substr(4)] = value;
+  tensors["pooler.dense.weight"] = at::zeros({12, 12});
+  tensors["pooler.dense.bias"] = at::zeros({12});
+  save_tensors(folder.tensors(), tensors);
+  folder.refuses("2 missing: classifier.weight, classifier.bias");
+  folder.set("architectures", json::array({"ViTModel"}));
+  const Model bare = folder.open();
+  EXPECT_EQ(bare.vit.classes, 0);
+  EXPECT_TRUE(bare.classes.empty());
+  EXPECT_FALSE(bare.stack().head);
+  for (const auto& entry : bare.stack().weights.entries())
+    EXPECT_TRUE(at::equal(entry.value, whole.stack().weights.at(entry.name))) << entry.name;
+
+  const Tensor pixels = load_tensors(kHuggingFace + "/expected/golden.safetensors").at("pixels");
+  Taps taps({"norm"});
+  const RunOptions options{.taps = &taps};
+  const at::NoGradGuard no_gradients;
+  run(whole.stack(), identity(whole.depth()), image_stream(pixels), options);
+  EXPECT_TRUE(at::equal(run(bare.stack(), identity(bare.depth()), image_stream(pixels)).x(), taps.values().at("norm")));
+
+  const TemporaryFolder saved;
+  save_model(saved.file("bare"), bare);
+  expect_same_weights(open_model(saved.file("bare")), bare);
+  EXPECT_EQ(json::parse(read_text(saved.file("bare/config.json"), 1 << 20)).at("architectures"),
+            json::array({"ViTModel"}));
+  // Training it for a task brings a head.
+  VitConfig config = bare.vit;
+  config.classes = 3;
+  const Model tuned = adapted(bare, config, false, Random(1));
+  EXPECT_EQ(tuned.stack().weights.at("head.weight").sizes(), at::IntArrayRef({3, 12}));
+  EXPECT_TRUE(at::equal(tuned.stack().weights.at("norm.weight"), whole.stack().weights.at("norm.weight")));
+}
+
 TEST(Model, NamesTensorsThatDoNotFit) {
   const Damaged folder;
   const NamedTensors good = load_tensors(folder.tensors());
@@ -224,7 +264,7 @@ TEST(Model, RefusesConfigsNamingTheKey) {
                                                 {"id2label", {{"0", "a"}, {"2", "b"}}},
                                                 {"id2label", {{"0", "a"}, {"01", "b"}}},
                                                 {"id2label", {{"0", 5}}},
-                                                {"architectures", {"ViTModel"}}};
+                                                {"architectures", {"ViTForMaskedImageModeling"}}};
   for (const auto& [key, value] : wrong) {
     SCOPED_TRACE(testing::Message() << key << " = " << value);
     const Damaged folder;
@@ -323,6 +363,8 @@ TEST(VitNames, FusedWeightsComeApartInOrder) {
   EXPECT_EQ(vit_file_tensors({"embed.positions", {5, 12}})[0].shape, (std::vector<int64_t>{1, 5, 12}));
   EXPECT_EQ(vit_file_tensors({"shared.slot_table", {3, 32}})[0].name, "strata.shared.slot_table");
   EXPECT_EQ(canonical_vit_name("vit.layers.7.mlp.fc2.weight"), "vit.encoder.layer.7.output.dense.weight");
+  EXPECT_EQ(canonical_vit_name("layers.7.mlp.fc2.weight"), "vit.encoder.layer.7.output.dense.weight");
+  EXPECT_EQ(canonical_vit_name("encoder.layer.7.output.dense.weight"), "vit.encoder.layer.7.output.dense.weight");
   EXPECT_EQ(canonical_vit_name("vit.layers.x.mlp.fc2.weight"), "vit.layers.x.mlp.fc2.weight");
 }
 

@@ -1,6 +1,7 @@
 """Vision transformers saved by transformers open here, compute the same, and go back unchanged."""
 
 import pytest
+import safetensors.torch
 import strata
 import torch
 
@@ -59,6 +60,25 @@ def test_parity(size, tmp_path):
     configs = [{key: value for key, value in model.config.to_dict().items() if key not in of_files} for model in (theirs, again)]
     assert configs[0] == configs[1]
     assert again.config.architectures == ["ViTForImageClassification"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["saved", "state_dict"])
+def test_a_trunk_without_a_head(style, tmp_path):
+    """A ViTModel: under the names of files and of modules."""
+    theirs = lively(transformers.ViTConfig(**SMALL)).vit
+    theirs.save_pretrained(tmp_path)
+    if style == "state_dict":
+        safetensors.torch.save_file(theirs.state_dict(), tmp_path / "model.safetensors")
+    ours = strata.open(tmp_path)
+    pixels = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        want, got = theirs(pixels).last_hidden_state, ours(pixels)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-5)
+    ours.save(tmp_path / "ours")
+    again = transformers.ViTModel.from_pretrained(tmp_path / "ours", add_pooling_layer=False)
+    with torch.no_grad():
+        torch.testing.assert_close(again(pixels).last_hidden_state, want, rtol=0, atol=0)
 
 
 @pytest.mark.slow

@@ -314,6 +314,11 @@ TEST(Merge, ModelsThatDoNotFit) {
   refuse(other_classes, "classes");
   refuse(other_pixels, "pixels");
   refuse(hidden, "hidden");
+  VitConfig wide = a.vit;
+  wide.image_width = 16;  // more positions
+  Model other_size = make_model(wide, Random(1));
+  for (auto& entry : other_size.stack().weights.entries()) entry.value = entry.value.to(at::kDouble);
+  refuse(other_size, "'embed.positions' of b to be [5, 16], found [9, 16]");
   EXPECT_THAT(
       [&] {
         merge(config_of("slices: [{sources: [{model: a, layer_range: [2, 5]}]}]\nmerge_method: passthrough"),
@@ -324,6 +329,30 @@ TEST(Merge, ModelsThatDoNotFit) {
   EXPECT_THAT([&] { assemble(position, parse_route("0,b:1"), {{"b", &other_position}}); },
               ThrowsMessage<Error>(HasSubstr("slot_table")));
   EXPECT_THAT([&] { assemble(position, parse_route("0-3,0"), {}); }, ThrowsMessage<Error>(HasSubstr("4 slots")));
+}
+
+// Whose head is the embedding, whose is a table of its own, and how long that is, must agree.
+TEST(Merge, TiedTables) {
+  LanguageConfig config{.vocab = 20, .channels = 8, .depth = 2, .heads = 2, .hidden = 12, .context = 16, .tied = true};
+  const Model tied = make_model(config, Random(1)), other = make_model(config, Random(2));
+  config.tied = false;
+  const Model apart = make_model(config, Random(3));
+  config.tied = true;
+  config.vocab = 24;
+  const Model longer = make_model(config, Random(4));
+  const MergeConfig soup_of_two = config_of(
+      "models: [{model: a, parameters: {weight: 1}}, {model: b, parameters: {weight: 1}}]\nmerge_method: linear");
+  const Model merged = merge(soup_of_two, {{"a", &tied}, {"b", &other}});
+  const std::string table = "shared.tokens.weight";
+  EXPECT_TRUE(at::equal(merged.stack().weights.at(table),
+                        soup({tied.stack().weights.at(table), other.stack().weights.at(table)}, {1, 1})));
+  EXPECT_TRUE(merged.language.tied);
+  const auto refuse = [&](const Model& a, const Model& b, const char* because) {
+    EXPECT_THAT([&] { merge(soup_of_two, {{"a", &a}, {"b", &b}}); }, ThrowsMessage<Error>(HasSubstr(because)));
+  };
+  refuse(tied, apart, "found two tables");
+  refuse(apart, tied, "found one table");
+  refuse(tied, longer, "different sizes");
 }
 
 // ---- the interface check -------------------------------------------------------------------------------------------

@@ -176,6 +176,8 @@ Stream images_for(const Model& model, const Tensor& pixels) {
 }
 
 Probing text_probing(const Merge& options, const Model& model, const std::string& folder) {
+  if (!options.data.empty())
+    fail_usage("--data: images are for vision models; a language model reads --text, or random tokens");
   Probing result{.name = options.text};
   if (!options.text.empty()) {
     result.exam = std::make_unique<TextExam>(text_exam(model, folder, options.text, options.tokens, false));
@@ -313,6 +315,8 @@ void merge(const Common& common, const Merge& options) {
     folders.push_back(work.folders.at(key));
     origins.push_back(origin_of(*work.models.at(key), folders.back()));
   }
+  if (options.dry_run == !options.output.empty())
+    fail_usage("expected either --output, the folder for the new checkpoint, or --dry-run, for the report alone");
   check_output(options.output, folders);
   const auto kin = check_kinship(work, options.force, common.quiet);
   const ModelSources sources = work.sources();
@@ -325,10 +329,10 @@ void merge(const Common& common, const Merge& options) {
   const auto type = work.models.at(work.order.front())->stack().weights.entries().front().value.scalar_type();
   for (auto& entry : tried.stack().weights.entries()) entry.value = entry.value.to(type);
   const Check check = check_interface(work, tried, options);
-  save_model(options.output, merged);
+  if (!options.dry_run) save_model(options.output, merged);
 
   if (common.json) {
-    nlohmann::ordered_json json{{"output", options.output},
+    nlohmann::ordered_json json{{"output", options.dry_run ? "" : options.output},
                                 {"method", how},
                                 {"blocks", merged.stack().depth()},
                                 {"block_ids", merged.notes.block_ids}};
@@ -340,8 +344,8 @@ void merge(const Common& common, const Merge& options) {
   if (common.quiet) return;
   print(check);
   for (const auto& [name, cosine] : kin) std::cout << fmt::format("kinship with {}: {:.3f}\n", name, cosine);
-  std::cout << fmt::format("{}: {} of {} models, {} blocks\n", options.output, how, work.order.size(),
-                           merged.stack().depth());
+  std::cout << fmt::format("{}: {} of {} models, {} blocks\n", options.dry_run ? "nothing written" : options.output,
+                           how, work.order.size(), merged.stack().depth());
 }
 
 }  // namespace strata::cli

@@ -69,9 +69,10 @@ void run(const Common& common, const Run& options) {
   Taps taps(options.taps);
   RunOptions run_options{.taps = options.taps.empty() ? nullptr : &taps, .sources = &open.stacks};
   const at::NoGradGuard no_gradients;
-  Tensor logits = strata::run(model.stack(), route, input, run_options).x();
-  if (model.is_language() && !input.rows()->ragged())
-    logits = logits.unflatten(0, {input.rows()->sequences, input.rows()->length});
+  const Stream out = strata::run(model.stack(), route, input, run_options);
+  Tensor logits = out.x();
+  const bool row_by_row = model.is_language() || !model.stack().head;
+  if (row_by_row && !out.rows()->ragged()) logits = logits.unflatten(0, {out.rows()->sequences, out.rows()->length});
   NamedTensors results{{"logits", logits.contiguous()}};
   for (const auto& [name, value] : taps.values()) results[name] = value.contiguous();
   for (const auto& name : taps.missing())
