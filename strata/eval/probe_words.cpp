@@ -44,8 +44,9 @@ std::string order_sentence(const ElasticityReport& report) {
           "(less than ±{} is noise here).",
           report.name, in_order, any, points(report.noise()));
     case OrderEffect::collapse:
-      return fmt::format("{} collapses when its blocks run in another order: from {} to {}, no better than guessing.",
-                         report.name, in_order, any);
+      return fmt::format(
+          "{} collapses when its blocks run in another order: from {} to {}, not measurably better than guessing.",
+          report.name, in_order, any);
     case OrderEffect::change:
       break;
   }

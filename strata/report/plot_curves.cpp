@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "strata/report/sheet.h"
 #include "strata/report/text.h"
@@ -278,6 +279,20 @@ void draw_centre_names(const Plot& plot, Sheet& sheet, const Frame& frame) {
   }
 }
 
+// Whether the lines keep further away from a reference on the left than on the right: there its label hides nothing.
+bool room_at_left(const Plot& plot, double reference) {
+  double left = std::numeric_limits<double>::infinity(), right = left;
+  for (const auto& line : plot.lines) {
+    if (line.y.empty()) continue;
+    const auto nearer = [&](double& least, double y) {
+      if (drawable(y)) least = std::min(least, std::abs(y - reference));
+    };
+    nearer(left, line.y.front());
+    nearer(right, line.y.back());
+  }
+  return left >= right;
+}
+
 void draw_series(const Plot& plot, Sheet& sheet, const Frame& frame) {
   // The inner svg clips what reaches beyond fixed limits, without the page-wide ids that clip paths need.
   sheet.out += fmt::format("<svg x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{3}\" viewBox=\"{0} {1} {2} {3}\">\n",
@@ -302,7 +317,9 @@ void draw_series(const Plot& plot, Sheet& sheet, const Frame& frame) {
     const double y = frame.up(reference.value), font = sheet.font * 0.95;
     if (y < frame.top || y > frame.bottom) continue;
     const bool room_above = y - frame.top >= sheet.font * 1.4;
-    sheet.text(frame.left + 6, room_above ? y - 5 : y + sheet.font * 1.1, Anchor::start, font, "muted halo",
+    const bool at_left = room_at_left(plot, reference.value);
+    sheet.text(at_left ? frame.left + 6 : frame.right - 6, room_above ? y - 5 : y + sheet.font * 1.1,
+               at_left ? Anchor::start : Anchor::end, font, "muted halo",
                shorten_text(reference.label, font, frame.right - frame.left - 12));
   }
 }
