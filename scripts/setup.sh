@@ -111,7 +111,7 @@ configure() {
   local preset=$1 build=$checkout/build/$1
   shift
   if [ -e "$build/build.ninja" ] && torch_still_there "$build"; then return 0; fi
-  case $preset in fuzz | base-only) ;; *) need_torch ;; esac
+  case $preset in fuzz | coverage | base-only) ;; *) need_torch ;; esac
   (cd "$checkout" && timed "configuring $preset" cmake --preset "$preset" "$@")
 }
 

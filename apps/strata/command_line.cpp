@@ -65,7 +65,10 @@ CLI::Option* count(CLI::App* verb, const char* name, int64_t& value, const char*
 
 void surgery_data(CLI::App* verb, SurgeryData& options, const char* what) {
   data(verb, options.data);
-  count(verb, "--images", options.images, what, 1);
+  count(verb, "--images", options.images, (std::string(what) + " N training images").c_str(), 1);
+  verb->add_option("--text", options.text, "language models: a file, a folder, kjv or rfc; as a rule kjv")
+      ->type_name("TEXT");
+  count(verb, "--tokens", options.tokens, (std::string(what) + " N tokens or so of it").c_str(), 1);
 }
 
 void seed(CLI::App* verb, uint64_t& value, const char* what) {
@@ -221,7 +224,7 @@ void describe(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"greedy", "magnitude", "turn", "probe", "even"}).description(""))
       ->capture_default_str();
   prune->add_option("--probe", o.prune.probe, "the report: probe.json")->type_name("FILE");
-  surgery_data(prune, o.prune.data, "choose on the first N training images");
+  surgery_data(prune, o.prune.data, "choose on the first");
   works(prune, o.common);
 
   auto* merge =
@@ -266,6 +269,11 @@ void describe(CLI::App& app, Options& o) {
                    "training images for the interface check; as a rule Fashion-MNIST where it fits, else noise")
       ->type_name("FOLDER");
   count(merge, "--images", o.merge.images, "how many of them; 0: no check of activations");
+  merge->add_option("--text", o.merge.text, "language models: a text for the check; as a rule random tokens")
+      ->type_name("TEXT");
+  count(merge, "--tokens", o.merge.tokens, "language models: how many of it; 0: no check of activations");
+  merge->add_option("--adapter", o.merge.adapter, "a LoRA adapter, as PEFT saves it, added to the first model for good")
+      ->type_name("FOLDER");
   merge->add_flag("--force", o.merge.force, "merge models that do not descend from one start all the same");
   works(merge, o.common);
 

@@ -70,10 +70,12 @@ struct Probe {
   std::vector<std::string> set;  // "pairs=false"
 };
 
-/// The images on which surgery tries what it does.
+/// What surgery tries what it does on.
 struct SurgeryData {
   std::string data = "fashion-mnist";
   int64_t images = 500;  // of the training split
+  std::string text;      // language models; empty: kjv
+  int64_t tokens = 10000;
 };
 
 struct Prune {
@@ -99,8 +101,11 @@ struct Merge {
   std::string normalize;  // "true", "false"; empty: as the method does
   std::string dtype;
   uint64_t seed = 0;
-  std::string data;  // empty: Fashion-MNIST where it fits, else noise
+  std::string adapter;  // of the first model, put on before anything else
+  std::string data;     // empty: Fashion-MNIST where it fits, else noise
   int64_t images = 200;
+  std::string text;  // language models; empty: random tokens
+  int64_t tokens = 4096;
   bool force = false;
   bool dry_run = false;
 };

@@ -1,6 +1,7 @@
 #include "strata/base/config.h"
 
 #include <toml++/toml.h>
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -15,26 +16,72 @@ namespace strata {
 namespace {
 
 constexpr uint64_t kMaxFileBytes = 16 << 20;
+constexpr int kMostKeyParts = 16;
+constexpr int kDeepest = 64;
 
 std::string place_of(const std::string& name, const toml::source_region& source) {
   return name + ":" + std::to_string(source.begin.line) + ":" + std::to_string(source.begin.column);
 }
 
-ConfigNode convert(const toml::node& node, const std::string& name) {
+// Where the string that begins at `at` ends: behind its last quote, or at the end of the text.
+size_t string_end(std::string_view text, size_t at) {
+  const char quote = text[at];
+  const bool long_one = text.substr(at).starts_with(std::string(3, quote));
+  for (at += long_one ? 3 : 1; at < text.size(); ++at) {
+    if (quote == '"' && text[at] == '\\') {
+      ++at;
+    } else if (text[at] == quote && (!long_one || text.substr(at).starts_with(std::string(3, quote)))) {
+      at += long_one ? 3 : 1;
+      while (long_one && at < text.size() && text[at] == quote)
+        ++at;  // up to two quotes may stand before the last three
+      return at;
+    } else if (text[at] == '\n' && !long_one) {
+      return at;
+    }
+  }
+  return text.size();
+}
+
+// Keys of many parts (a.a.a = 1) become tables inside each other, to which the parser sets no limit.
+void check_keys(std::string_view text, const std::string& name) {
+  int line = 1, parts = 1;
+  for (size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"' || c == '\'') {
+      const size_t end = string_end(text, at);
+      line += static_cast<int>(
+          std::count(text.begin() + static_cast<ptrdiff_t>(at), text.begin() + static_cast<ptrdiff_t>(end), '\n'));
+      at = end;
+      continue;
+    }
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (c == '\n') ++line;
+    if (c == '.' && ++parts > kMostKeyParts)
+      fail_usage(name, ":", line, ": expected keys of at most ", kMostKeyParts, " parts, found more");
+    if (std::string_view("\n=,[{").find(c) != std::string_view::npos) parts = 1;
+    ++at;
+  }
+}
+
+ConfigNode convert(const toml::node& node, const std::string& name, int depth = 0) {
   const std::string place = place_of(name, node.source());
+  if (depth > kDeepest) fail_usage(place, ": expected at most ", kDeepest, " levels of tables and lists, found more");
   if (const auto* value = node.as_boolean()) return {value->get(), place};
   if (const auto* value = node.as_integer()) return {value->get(), place};
   if (const auto* value = node.as_floating_point()) return {value->get(), place};
   if (const auto* value = node.as_string()) return {value->get(), place};
   if (const auto* array = node.as_array()) {
     ConfigList list;
-    for (const toml::node& item : *array) list.push_back(convert(item, name));
+    for (const toml::node& item : *array) list.push_back(convert(item, name, depth + 1));
     return {std::move(list), place};
   }
   if (const auto* inner = node.as_table()) {
     ConfigTable table;
     for (const auto& [key, value] : *inner)
-      table.push_back({std::string(key.str()), convert(value, name), place_of(name, key.source())});
+      table.push_back({std::string(key.str()), convert(value, name, depth + 1), place_of(name, key.source())});
     return {std::move(table), place};
   }
   fail_usage(place, ": expected a boolean, number, text, list or table, found a date or time");
@@ -195,6 +242,7 @@ std::string range_text(const Range& range) {
 }  // namespace
 
 ConfigNode parse_toml(std::string_view text, const std::string& name) {
+  check_keys(text, name);
   try {
     return convert(toml::parse(text), name);
   } catch (const toml::parse_error& error) {
@@ -330,6 +378,11 @@ size_t element_index(const std::string& place, const std::string& path, const st
 }
 
 Override parse_override(const std::string& assignment) {
+  try {
+    (void)nlohmann::json(assignment).dump();
+  } catch (const nlohmann::json::exception&) {  // a recipe could not be written with it
+    fail_usage("--set ", in_quotes(assignment), ": expected text in UTF-8");
+  }
   const std::string place = "--set " + assignment;
   const size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) fail_usage(place, ": expected key=value, as in train.steps=200");

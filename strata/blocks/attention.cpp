@@ -10,33 +10,53 @@
 namespace strata {
 namespace {
 
-// Keys and values of rows seen so far. Rows of sequences of equal length lie in one tensor [sequences, rows, width];
-// otherwise each sequence has its own.
+// Rows that come one after the other. There is room for as many again, so that appending moves each a few times at most.
+class GrowingRows {
+ public:
+  int64_t count() const { return count_; }
+  Tensor all() const { return room_.slice(0, 0, count_); }
+  void cut(int64_t count) { count_ = count; }
+  void append(const Tensor& rows) {
+    const int64_t needed = count_ + rows.size(0);
+    if (!room_.defined() || needed > room_.size(0)) {
+      const Tensor more = at::empty({std::max(needed, 2 * count_), rows.size(1)}, rows.options());
+      if (count_ > 0) more.slice(0, 0, count_).copy_(all());
+      room_ = more;
+    }
+    room_.slice(0, count_, needed).copy_(rows);
+    count_ = needed;
+  }
+
+ private:
+  Tensor room_;  // [rows there is room for, width]
+  int64_t count_ = 0;
+};
+
+// Keys and values of the rows of each sequence seen so far.
 class KeyValueCache final : public CacheEntry {
  public:
   /// Rows of the longest sequence; going back drops as many rows from each.
   int64_t mark() const override {
     int64_t longest = 0;
-    for (const auto& keys : keys_) longest = std::max(longest, keys.size(0));
+    for (const auto& keys : keys_) longest = std::max(longest, keys.count());
     return longest;
   }
   void rewind(int64_t mark) override {
     const int64_t dropped = this->mark() - mark;
     for (const auto& keys : keys_)
-      if (mark < 0 || dropped < 0 || keys.size(0) < dropped)
+      if (mark < 0 || dropped < 0 || keys.count() < dropped)
         fail("attention cache: cannot rewind to row ", mark, " of ", this->mark(), "; the shortest sequence holds ",
-             keys.size(0));
-    for (size_t s = 0; s < keys_.size(); ++s) {
-      const int64_t rows = keys_[s].size(0) - dropped;
-      keys_[s] = keys_[s].slice(0, 0, rows);
-      values_[s] = values_[s].slice(0, 0, rows);
-    }
+             keys.count());
+    for (auto* both : {&keys_, &values_})
+      for (auto& rows : *both) rows.cut(rows.count() - dropped);
   }
   std::map<std::string, Tensor> save() const override {
     if (keys_.empty()) return {};
     std::vector<int64_t> lengths;
-    for (const auto& keys : keys_) lengths.push_back(keys.size(0));
-    return {{"keys", at::cat(keys_)}, {"values", at::cat(values_)}, {"lengths", at::tensor(lengths, at::kLong)}};
+    for (const auto& keys : keys_) lengths.push_back(keys.count());
+    return {{"keys", packed(keys_).clone()},
+            {"values", packed(values_).clone()},
+            {"lengths", at::tensor(lengths, at::kLong)}};
   }
   void restore(const std::map<std::string, Tensor>& saved) override {
     keys_.clear();
@@ -48,39 +68,60 @@ class KeyValueCache final : public CacheEntry {
       return found->second;
     };
     const Tensor lengths = take("lengths");
-    const std::vector<int64_t> sizes(lengths.const_data_ptr<int64_t>(),
-                                     lengths.const_data_ptr<int64_t>() + lengths.numel());
-    keys_ = take("keys").clone().split_with_sizes(sizes);
-    values_ = take("values").clone().split_with_sizes(sizes);
+    keys_.resize(lengths.numel());
+    values_.resize(lengths.numel());
+    append(take("keys"), take("values"),
+           *ragged_rows({lengths.const_data_ptr<int64_t>(), lengths.const_data_ptr<int64_t>() + lengths.numel()}));
   }
 
   /// Appends the new rows of each sequence; k and v become all rows seen.
   RowsPtr extend(Tensor& k, Tensor& v, const Rows& rows) {
     if (!keys_.empty() && std::ssize(keys_) != rows.sequences)
       fail("attention cache: holds ", keys_.size(), " sequences, got ", rows.sequences);
-    if (mark() > 0 && !rows.positions.defined())
-      fail("attention cache: holds rows already, so the new ones must say their positions");
-    const bool fresh = keys_.empty();
+    check_follow(rows);
+    const bool fresh = mark() == 0;
     keys_.resize(rows.sequences);
     values_.resize(rows.sequences);
-    std::vector<int64_t> lengths;
-    for (int64_t s = 0; s < rows.sequences; ++s) {
-      const auto grow = [&](Tensor& seen, const Tensor& all) {
-        const Tensor own = all.slice(0, rows.begin(s), rows.begin(s + 1));
-        seen = fresh ? own : at::cat({seen, own});
-      };
-      grow(keys_[s], k);
-      grow(values_[s], v);
-      lengths.push_back(keys_[s].size(0));
-    }
+    append(k, v, rows);
     if (fresh) return std::make_shared<Rows>(rows);
-    k = at::cat(keys_);
-    v = at::cat(values_);
+    k = packed(keys_);
+    v = packed(values_);
+    std::vector<int64_t> lengths;
+    for (const auto& keys : keys_) lengths.push_back(keys.count());
     return ragged_rows(lengths);
   }
 
  private:
-  std::vector<Tensor> keys_, values_;  // of each sequence [rows, width]
+  // Rows that go on where others ended must find those here: they may have run along another route.
+  void check_follow(const Rows& rows) const {
+    if (!rows.positions.defined()) {
+      if (mark() > 0) fail("attention cache: holds rows already, so the new ones must say their positions");
+      return;
+    }
+    const Tensor positions = rows.positions.cpu();
+    for (int64_t s = 0; s < rows.sequences; ++s) {
+      const int64_t held = keys_.empty() ? 0 : keys_[s].count();
+      if (rows.begin(s) == rows.begin(s + 1)) continue;
+      if (const auto place = positions[rows.begin(s)].item<int64_t>(); place != held)
+        fail("attention cache: holds ", held, " rows of sequence ", s, ", but the new ones begin at place ", place,
+             "; did the rows before run along this route?");
+    }
+  }
+  void append(const Tensor& k, const Tensor& v, const Rows& rows) {
+    for (int64_t s = 0; s < rows.sequences; ++s) {
+      keys_[s].append(k.slice(0, rows.begin(s), rows.begin(s + 1)));
+      values_[s].append(v.slice(0, rows.begin(s), rows.begin(s + 1)));
+    }
+  }
+  // The rows of all sequences, one after the other.
+  static Tensor packed(const std::vector<GrowingRows>& sequences) {
+    if (sequences.size() == 1) return sequences.front().all();
+    std::vector<Tensor> all;
+    for (const auto& rows : sequences) all.push_back(rows.all());
+    return at::cat(all);
+  }
+
+  std::vector<GrowingRows> keys_, values_;  // of each sequence
 };
 
 // Channels that belong to heads: [n] int64 -> [n * head_dim] int64.

@@ -82,4 +82,15 @@ Stream SlotPredictor::forward(const Weights& weights, const Stream& x, Pass& pas
   return {};
 }
 
+void add_slot_parts(std::vector<Part>& parts, const std::string& variant, const SlotConfig& config, const char* who) {
+  if (variant == "none") return;
+  if (variant == "position") {
+    parts.insert(parts.begin(), {"place", std::make_shared<SlotAdapter>(config)});
+  } else if (variant == "predict") {
+    parts.push_back({"predict", std::make_shared<SlotPredictor>(config)});
+  } else {
+    fail(who, ": slots must be none, position or predict, got '", variant, "'");
+  }
+}
+
 }  // namespace strata

@@ -42,4 +42,8 @@ class SlotPredictor final : public Block {
   SlotConfig config_;
 };
 
+/// Adds what a variant by name needs to the parts of a block: "none", "position" (part "place" in front) or "predict"
+/// (part "predict" behind). Throws Error naming `who` for another name.
+void add_slot_parts(std::vector<Part>& parts, const std::string& variant, const SlotConfig& config, const char* who);
+
 }  // namespace strata

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "strata/data/text_documents.h"
 #include "strata/text/chat_template.h"
 
@@ -10,5 +13,8 @@ namespace strata {
 /// when used, for a template whose text of a longer conversation does not begin with that of the shorter one: it then
 /// has to mark the answers.
 ChatText chat_text(ChatTemplates templates);
+
+/// That of a model's files (name -> text), or plain_chat where they have no template; `name` stands in messages.
+ChatText chat_text_of(const std::map<std::string, std::string>& files, const std::string& name);
 
 }  // namespace strata

@@ -30,28 +30,66 @@ TextCodec byte_codec() {
           .bytes = std::vector<int32_t>(256, 1),
           .start = {},
           .end = std::nullopt,
+          .start_text = "",
+          .end_text = "",
           .files = {}};
 }
+
+TokenCut cut_tokens(const TextCodec& codec, std::string_view text, const std::vector<int32_t>& ids, size_t bytes) {
+  std::vector<int32_t> first;
+  codec.encode(text.substr(0, bytes), first);
+  const size_t same =
+      static_cast<size_t>(std::mismatch(first.begin(), first.end(), ids.begin(), ids.end()).first - first.begin());
+  // The end of the first part may be cut into tokens in another way than in the whole text.
+  const auto size_of = [&codec](int32_t id) { return id >= 0 && id < codec.vocab() ? codec.bytes[id] : 0; };
+  int64_t left = 0;
+  for (size_t i = same; i < first.size(); ++i) left += size_of(first[i]);
+  size_t at = same;
+  while (at < ids.size() && left > 0 && size_of(ids[at]) <= left) left -= size_of(ids[at++]);
+  return {at, at + (left > 0 && at < ids.size() ? 1 : 0)};
+}
+
+namespace {
+
+// Appends one document's tokens, and whether each counts.
+void add_document(const TextDocument& document, const TextCodec& codec, std::vector<int32_t>& ids,
+                  std::vector<bool>& counted) {
+  std::string text;
+  for (const auto& piece : document.pieces) text += piece.text;
+  std::vector<int32_t> own;
+  codec.encode(text, own);
+  const bool all = std::all_of(document.pieces.begin(), document.pieces.end(), [](const auto& p) { return p.counts; });
+  if (!document.framed) ids.insert(ids.end(), codec.start.begin(), codec.start.end());
+  counted.resize(ids.size(), all);
+  const size_t first = ids.size();
+  ids.insert(ids.end(), own.begin(), own.end());
+  counted.resize(ids.size(), all);
+  size_t begin = 0;
+  for (const auto& piece : document.pieces) {
+    const size_t end = begin + piece.text.size();
+    if (piece.counts && !all) {
+      const size_t last = first + cut_tokens(codec, text, own, end).touched;
+      for (size_t i = first + cut_tokens(codec, text, own, begin).whole; i < last; ++i) counted[i] = true;
+    }
+    begin = end;
+  }
+  if (codec.end && !document.framed) {
+    ids.push_back(*codec.end);
+    counted.push_back(document.pieces.empty() || document.pieces.back().counts);
+  }
+}
+
+}  // namespace
 
 TextSet tokenised(const std::vector<TextDocument>& documents, const TextCodec& codec, const std::string& name) {
   std::vector<int32_t> ids;
   std::vector<bool> counted;
   std::vector<int64_t> offsets{0};
-  bool all_count = true;
   for (const auto& document : documents) {
-    ids.insert(ids.end(), codec.start.begin(), codec.start.end());
-    counted.resize(ids.size(), true);
-    for (const auto& piece : document.pieces) {
-      codec.encode(piece.text, ids);
-      counted.resize(ids.size(), piece.counts);
-      all_count = all_count && piece.counts;
-    }
-    if (codec.end) {
-      ids.push_back(*codec.end);
-      counted.push_back(document.pieces.empty() || document.pieces.back().counts);
-    }
+    add_document(document, codec, ids, counted);
     offsets.push_back(std::ssize(ids));
   }
+  const bool all_count = std::find(counted.begin(), counted.end(), false) == counted.end();
   for (const int32_t id : ids)
     if (id < 0 || id >= codec.vocab())
       fail("text '", name, "': the tokenizer ", codec.name, " gives token ", id, ", but has only ", codec.vocab());
@@ -103,8 +141,10 @@ TextSet documents_of(const TextSet& set, const std::vector<int64_t>& chosen) {
 std::pair<TextSet, TextSet> hold_out(const TextSet& set, double share) {
   if (!(share >= 0 && share < 1)) fail_usage("text: expected the share held out to be in [0, 1), got ", share);
   const int64_t documents = set.documents();
-  const auto wanted = static_cast<int64_t>(std::llround(share * static_cast<double>(documents)));
-  if (static_cast<double>(documents) * share >= kLeastHeldOut) {
+  auto wanted = static_cast<int64_t>(std::llround(share * static_cast<double>(documents)));
+  const bool whole = set.counted.defined() && share > 0;
+  if (whole) wanted = documents > 1 ? std::clamp<int64_t>(wanted, 1, documents - 1) : 0;
+  if (whole || static_cast<double>(documents) * share >= kLeastHeldOut) {
     const std::vector<int32_t> order = epoch_order(documents, kHoldOutSeed, 0);
     std::vector<int64_t> held(order.begin(), order.begin() + wanted), kept(order.begin() + wanted, order.end());
     std::sort(held.begin(), held.end());

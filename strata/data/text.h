@@ -23,6 +23,7 @@ struct TextCodec {
   std::vector<int32_t> bytes;                // for each token: how many bytes it adds to the text
   std::vector<int32_t> start;                // tokens put in front of each document
   std::optional<int32_t> end;                // token put behind each document
+  std::string start_text, end_text;          // how a text writes those
   std::map<std::string, std::string> files;  // name -> text of what makes it again: tokenizer.json
 
   int64_t vocab() const { return std::ssize(bytes); }
@@ -30,6 +31,15 @@ struct TextCodec {
 
 /// 256 tokens: the bytes themselves.
 TextCodec byte_codec();
+
+/// How the tokens of a text fall on its first bytes: so many lie whole in them, and so many have a byte in them (one
+/// more where a token lies across their end).
+struct TokenCut {
+  size_t whole = 0, touched = 0;
+};
+/// `ids` are those of all of `text`, of which `bytes` are looked at, up to the border of two characters.
+TokenCut cut_tokens(const TextCodec& codec, std::string_view text, const std::vector<int32_t>& ids, size_t bytes);
+
 /// Documents as one line of tokens.
 struct TextSet {
   Tensor tokens;               // int32 [n]
@@ -44,12 +54,14 @@ struct TextSet {
   int64_t vocab() const { return std::ssize(bytes); }
 };
 
-/// Tokenises documents, once. Throws Error when the codec gives a token outside its vocabulary and when memory does not
+/// Tokenises documents, once: each as one text, of which the tokens count that have a byte in a piece that does (as
+/// transformers masks answers). Throws Error when the codec gives a token outside its vocabulary and when memory does not
 /// suffice.
 TextSet tokenised(const std::vector<TextDocument>& documents, const TextCodec& codec, const std::string& name);
 
 /// A training set and what is held out of it: `share` of the documents, drawn at random but always the same, where that
-/// makes at least ten; else the end of each document. share 0 holds out nothing.
+/// makes at least ten or parts of them are only read (conversations lose nothing by their ends); else the end of each
+/// document. share 0 holds out nothing.
 std::pair<TextSet, TextSet> hold_out(const TextSet& set, double share);
 
 /// About `most` tokens of a set, spread over its documents as hold_out does it; all of them for 0.

@@ -17,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
+using nlohmann::ordered_json;
 
 constexpr uint64_t kMostLine = uint64_t{64} << 20;  // bytes of one JSON line
 constexpr size_t kBinaryLook = 8192;
@@ -113,12 +114,18 @@ std::string text_of(const Json& value, const std::string& where, const std::stri
   return value.get<std::string>();
 }
 
-TextDocument document_of(const Json& line, const std::string& where, const DocumentOptions& options) {
+TextDocument document_of(std::string_view text, const std::string& where, const DocumentOptions& options) {
+  const Json line = parse_json(text, where);
   if (!line.is_object()) fail(where, ": expected a JSON object, found ", shown(line));
   const auto has = [&](const char* key) { return line.contains(key) && !line.at(key).is_null(); };
-  const auto messages = [&](const Json& value) {
+  // The messages under a key, behind those under another that are only read.
+  const auto conversation = [&](const std::string& key, const char* prompt = nullptr) {
+    const ordered_json again = ordered_json::parse(text);
+    ordered_json messages = prompt ? again.at(prompt) : again.at(key);
+    const size_t given = prompt ? messages.size() : 0;
+    if (prompt) messages.insert(messages.end(), again.at(key).begin(), again.at(key).end());
     try {
-      return options.chat(value);
+      return options.chat({messages, has("tools") ? &again.at("tools") : nullptr, given});
     } catch (const Error& error) {
       fail(where, ": ", error.what());
     }
@@ -126,20 +133,15 @@ TextDocument document_of(const Json& line, const std::string& where, const Docum
   if (!options.field.empty()) {
     if (!has(options.field.c_str())) fail(where, ": expected the field ", options.field, ", found ", shown(line));
     const Json& value = line.at(options.field);
-    if (value.is_array()) return {messages(value)};
+    if (value.is_array()) return conversation(options.field);
     return {{{text_of(value, where, options.field), true}}};
   }
   if (has("text")) return {{{text_of(line.at("text"), where, "text"), true}}};
-  if (has("messages")) return {messages(line.at("messages"))};
+  if (has("messages")) return conversation("messages");
   if (has("prompt") && has("completion")) {
     const Json &prompt = line.at("prompt"), &completion = line.at("completion");
     // Both may be lists of messages: one conversation whose first part is given.
-    if (prompt.is_array() && completion.is_array()) {
-      TextDocument document{messages(prompt)};
-      for (auto& piece : document.pieces) piece.counts = false;
-      for (auto& piece : messages(completion)) document.pieces.push_back(std::move(piece));
-      return document;
-    }
+    if (prompt.is_array() && completion.is_array()) return conversation("completion", "prompt");
     return {{{text_of(prompt, where, "prompt"), false}, {text_of(completion, where, "completion"), true}}};
   }
   fail(where, ": expected text, messages, or prompt and completion, found ", shown(line),
@@ -148,17 +150,35 @@ TextDocument document_of(const Json& line, const std::string& where, const Docum
 
 }  // namespace
 
-std::vector<TextPiece> plain_chat(const Json& messages) {
+std::string plain_chat_template(const std::string& start, const std::string& end) {
+  const auto literal = [](const std::string& text) {
+    std::string quoted = "{{ '";
+    for (const char c : text) quoted += (c == '\'' || c == '\\' ? "\\" : "") + std::string(1, c);
+    return text.empty() ? text : quoted + "' }}";
+  };
+  const std::string last = end.empty() ? end : "{% if loop.last %}" + literal(end) + "{% endif %}";
+  return literal(start) +
+         "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+         "{% if message.role == 'assistant' %}{% generation %}{{ message.content or '' }}<|im_end|>\n" +
+         last +
+         "{% endgeneration %}{% else %}{{ message.content or '' }}<|im_end|>\n"
+         "{% if not add_generation_prompt %}" +
+         last + "{% endif %}{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+}
+
+TextDocument plain_chat(const Conversation& conversation) {
+  const Json messages(conversation.messages);
   if (!messages.is_array() || messages.empty()) fail("messages: expected a list of them, found ", shown(messages));
-  std::vector<TextPiece> pieces;
-  for (const Json& message : messages) {
-    const JsonFields fields(message, "messages");
+  if (conversation.tools) fail("tools: expected none, as the model has no chat template that writes them");
+  TextDocument document;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const JsonFields fields(messages[i], "messages");
     const std::string role = fields.text("role", ""), content = fields.text("content", "");
-    if (role.empty()) fail("messages: expected a role, found ", shown(message));
-    pieces.push_back({"<|im_start|>" + role + "\n", false});
-    pieces.push_back({content + "<|im_end|>\n", role == "assistant"});
+    if (role.empty()) fail("messages: expected a role, found ", shown(messages[i]));
+    document.pieces.push_back({"<|im_start|>" + role + "\n", false});
+    document.pieces.push_back({content + "<|im_end|>\n", role == "assistant" && i >= conversation.given});
   }
-  return pieces;
+  return document;
 }
 
 std::vector<TextDocument> parse_json_lines(std::string_view text, const std::string& name,
@@ -173,7 +193,7 @@ std::vector<TextDocument> parse_json_lines(std::string_view text, const std::str
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string where = name + ":" + std::to_string(number);
     if (line.size() > kMostLine) fail(where, ": expected a line of at most ", kMostLine, " bytes, found ", line.size());
-    TextDocument document = document_of(parse_json(line, where), where, options);
+    TextDocument document = document_of(line, where, options);
     std::erase_if(document.pieces, [](const TextPiece& piece) { return piece.text.empty(); });
     if (!document.pieces.empty()) documents.push_back(std::move(document));
   }

@@ -19,14 +19,26 @@ struct TextPiece {
 
 struct TextDocument {
   std::vector<TextPiece> pieces;
+  bool framed = false;  // it writes itself the tokens that stand at its beginning and end
 };
 
-/// A list of messages ({"role": ..., "content": ...}) as text; the answers count. Throws Error when they make no sense.
-using ChatText = std::function<std::vector<TextPiece>(const nlohmann::json& messages)>;
+/// What is to be written as a conversation. It looks at JSON that others own, with keys in the order of the file, as
+/// templates write some of it out.
+struct Conversation {
+  const nlohmann::ordered_json& messages;         // a list of {"role": ..., "content": ...}
+  const nlohmann::ordered_json* tools = nullptr;  // a list of descriptions, or null
+  size_t given = 0;                               // so many messages are only read, whoever speaks in them
+};
+
+/// A conversation as text; the answers count. Throws Error when the messages make no sense.
+using ChatText = std::function<TextDocument(const Conversation&)>;
 
 /// "<|im_start|>ROLE\nCONTENT<|im_end|>\n" for each message, of which what roles "assistant" say counts with its
 /// <|im_end|>: the format for models that bring none of their own.
-std::vector<TextPiece> plain_chat(const nlohmann::json& messages);
+TextDocument plain_chat(const Conversation& conversation);
+/// The chat template that writes the same, between what the tokenizer puts at the beginning and the end of a document,
+/// and marks the answers.
+std::string plain_chat_template(const std::string& start, const std::string& end);
 
 struct DocumentOptions {
   std::string field;  // of the lines of JSONL files; "": text, messages, or prompt and completion, whichever is there

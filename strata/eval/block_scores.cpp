@@ -6,14 +6,8 @@
 #include <algorithm>
 
 #include "strata/base/error.h"
-#include "strata/blocks/patches.h"
 
 namespace strata {
-
-std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const ImageSet& set, const ImageConfig& images,
-                                     int64_t batch, const RemovalProgress& progress) {
-  return remove_greedily(stack, count, ImageExam(set, images, batch), progress);
-}
 
 std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const Exam& exam,
                                      const RemovalProgress& progress) {
@@ -38,17 +32,15 @@ std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const Ex
   return removals;
 }
 
-std::vector<BlockChange> block_changes(const Stack& stack, const ImageSet& set, const ImageConfig& images,
-                                       int64_t batch) {
-  if (set.size() < 1) fail("prune: the data set '", set.name, "' is empty");
+std::vector<BlockChange> block_changes(const Stack& stack, const Exam& exam) {
+  exam.check(stack);
   const c10::InferenceMode no_gradients;
   const RunOptions options;
   const Runner runner(stack, options);
   std::vector<BlockChange> sums(stack.depth());
   int64_t rows = 0;
-  for (int64_t first = 0; first < set.size(); first += batch) {
-    const int64_t end = std::min(first + batch, set.size());
-    Stream x = runner.embed(image_stream(normalised(image_batch(set, first, end), images)));
+  for (int64_t batch = 0; batch < exam.batches(); ++batch) {
+    Stream x = runner.embed(exam.at(batch).input);
     rows += x.x().size(0);
     Runner::Progress progress;
     for (int64_t block = 0; block < stack.depth(); ++block) {

@@ -20,10 +20,6 @@ using RemovalProgress = std::function<void(int64_t done)>;
 /// Backward elimination: `count` times, the block goes without which the loss is least (the first of equals). Each round
 /// scores all candidates in one walk along the trie of their common beginnings. Throws Error when there are fewer blocks
 /// than `count`.
-std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const ImageSet& set, const ImageConfig& images,
-                                     int64_t batch, const RemovalProgress& progress = {});
-
-/// The same for any questions.
 std::vector<Removal> remove_greedily(const Stack& stack, int64_t count, const Exam& exam,
                                      const RemovalProgress& progress = {});
 
@@ -32,7 +28,6 @@ struct BlockChange {
   double magnitude = 0;  // |out - in| / |in|
   double turn = 0;       // 1 - cos(in, out): block influence (Men et al. 2024, ShortGPT, eq. 1)
 };
-std::vector<BlockChange> block_changes(const Stack& stack, const ImageSet& set, const ImageConfig& images,
-                                       int64_t batch);
+std::vector<BlockChange> block_changes(const Stack& stack, const Exam& exam);
 
 }  // namespace strata

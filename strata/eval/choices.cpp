@@ -44,28 +44,33 @@ ChoiceQuestion parse_line(std::string_view text, const std::string& where, const
     fail(where, ": expected a question and at least two choices, found ", shown(line));
   ChoiceQuestion result;
   result.answer = answer_of(line, choices, where);
-  result.question = codec.start;
-  codec.encode(question, result.question);
   const auto blank = [](char c) { return c == ' ' || c == '\n' || c == '\t'; };
   for (const auto& choice : choices) {
     const bool joined = blank(question.back()) || (!choice.empty() && blank(choice.front()));
-    const std::string written = (joined ? "" : " ") + choice;
-    result.bytes.push_back(std::ssize(written));
-    codec.encode(written, result.choices.emplace_back());
-    if (choice.empty() || result.choices.back().empty()) fail(where, ": choice ", result.choices.size(), " is empty");
+    const std::string whole = question + (joined ? "" : " ") + choice;
+    std::vector<int32_t> ids;
+    codec.encode(whole, ids);
+    const auto border = static_cast<ptrdiff_t>(cut_tokens(codec, whole, ids, question.size()).whole);
+    ChoiceQuestion::Choice& made = result.choices.emplace_back();
+    made.question = codec.start;
+    made.question.insert(made.question.end(), ids.begin(), ids.begin() + border);
+    made.answer.assign(ids.begin() + border, ids.end());
+    made.bytes = std::ssize(whole) - std::ssize(question);
+    if (choice.empty() || made.answer.empty()) fail(where, ": choice ", result.choices.size(), " is empty");
+    if (made.question.empty())
+      fail(where, ": the question has no token of its own before choice ", result.choices.size());
   }
-  if (result.question.empty()) fail(where, ": the question has no token");
   return result;
 }
 
 // One choice behind its question, as a sequence that predicts the choice's tokens.
-void add_sequence(const ChoiceQuestion& question, size_t choice, int64_t context, std::vector<int64_t>& tokens,
+void add_sequence(const ChoiceQuestion::Choice& choice, int64_t context, std::vector<int64_t>& tokens,
                   std::vector<int64_t>& targets, std::vector<int64_t>& lengths) {
-  const std::vector<int32_t>& answer = question.choices[choice];
+  const auto& [question, answer, bytes] = choice;
   if (std::ssize(answer) > context)
     fail("multiple choice: a choice has ", answer.size(), " tokens, more than the context of ", context);
-  const int64_t kept = std::min(std::ssize(question.question), context - std::ssize(answer) + 1);
-  std::vector<int32_t> whole(question.question.end() - kept, question.question.end());
+  const int64_t kept = std::min(std::ssize(question), context - std::ssize(answer) + 1);
+  std::vector<int32_t> whole(question.end() - kept, question.end());
   whole.insert(whole.end(), answer.begin(), answer.end());
   for (int64_t i = 0; i + 1 < std::ssize(whole); ++i) {
     tokens.push_back(whole[i]);
@@ -107,8 +112,7 @@ ChoiceScore score_choices(const Stack& stack, const Route& route, const std::vec
     std::vector<int64_t> tokens, targets, lengths;
     size_t end = first;
     for (; end < questions.size() && (end == first || std::ssize(tokens) < kRows); ++end)
-      for (size_t choice = 0; choice < questions[end].choices.size(); ++choice)
-        add_sequence(questions[end], choice, context, tokens, targets, lengths);
+      for (const auto& choice : questions[end].choices) add_sequence(choice, context, tokens, targets, lengths);
     const RowsPtr rows = ragged_rows(lengths);
     const Stream x = run_trunk(stack, route, token_stream(at::tensor(tokens, at::kLong), rows), options);
     const auto [inner, table] =
@@ -119,9 +123,9 @@ ChoiceScore score_choices(const Stack& stack, const Route& route, const std::vec
     for (; first < end; ++first) {
       const ChoiceQuestion& question = questions[first];
       std::vector<double> whole, by_byte;
-      for (const int64_t size : question.bytes) {
+      for (const auto& choice : question.choices) {
         whole.push_back(log_p.slice(0, rows->begin(sequence), rows->begin(sequence + 1)).sum().item<double>());
-        by_byte.push_back(whole.back() / static_cast<double>(size));
+        by_byte.push_back(whole.back() / static_cast<double>(choice.bytes));
         ++sequence;
       }
       const auto best = [](const std::vector<double>& values) {
@@ -130,7 +134,7 @@ ChoiceScore score_choices(const Stack& stack, const Route& route, const std::vec
       score.accuracy += best(whole) == question.answer;
       score.accuracy_normalised += best(by_byte) == question.answer;
       nats -= whole[question.answer];
-      bytes += static_cast<double>(question.bytes[question.answer]);
+      bytes += static_cast<double>(question.choices[question.answer].bytes);
     }
   }
   score.accuracy /= static_cast<double>(score.questions);

@@ -8,11 +8,14 @@
 
 namespace strata {
 
-/// A question and its possible answers as tokens.
+/// A question with its possible answers. Question and answer are tokenised as one text; a token that lies across their
+/// border belongs to the answer.
 struct ChoiceQuestion {
-  std::vector<int32_t> question;
-  std::vector<std::vector<int32_t>> choices;
-  std::vector<int64_t> bytes;  // of each choice
+  struct Choice {
+    std::vector<int32_t> question, answer;
+    int64_t bytes = 0;  // of the answer
+  };
+  std::vector<Choice> choices;
   int64_t answer = 0;
 };
 

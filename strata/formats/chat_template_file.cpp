@@ -11,11 +11,16 @@
 namespace strata {
 namespace {
 
+namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr uint64_t kLargestTemplate = 1 << 20;
 constexpr uint64_t kLargestConfig = 64 << 20;
 constexpr size_t kMostTemplates = 100;
+constexpr const char* kFile = "chat_template.jinja";
+constexpr const char* kTokenizerConfig = "tokenizer_config.json";
+constexpr const char* kSpecialTokens = "special_tokens_map.json";
+const fs::path kFurtherFolder = "additional_chat_templates";
 
 void add(ChatTemplates& result, std::string name, const std::string& source, const std::string& file) {
   if (result.templates.size() == kMostTemplates) fail(file, ": expected at most ", kMostTemplates, " chat templates");
@@ -52,31 +57,44 @@ void add_special(ChatTemplates& result, const json& config) {
 
 }  // namespace
 
-ChatTemplates open_chat_templates(const std::string& folder) {
-  namespace fs = std::filesystem;
-  const fs::path root(folder);
+ChatTemplates chat_templates_of(const std::map<std::string, std::string>& files, const std::string& folder) {
+  constexpr std::string_view kFurther = "additional_chat_templates/", kJinja = ".jinja";
   ChatTemplates result;
-  if (const fs::path file = root / "chat_template.jinja"; fs::exists(file))
-    add(result, "default", read_text(file.string(), kLargestTemplate), file.string());
-  if (const fs::path further = root / "additional_chat_templates"; fs::is_directory(further)) {
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(further))
-      if (entry.path().extension() == ".jinja") files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    for (const auto& file : files)
-      add(result, file.stem().string(), read_text(file.string(), kLargestTemplate), file.string());
-  }
-  if (const fs::path file = root / "tokenizer_config.json"; fs::exists(file)) {
-    const json config = read_json(file.string(), kLargestConfig);
-    const JsonFields fields(config, file.string());
+  const auto place = [&folder](const std::string& name) { return folder + "/" + name; };
+  const auto find = [&files](const char* name) -> const std::string* {
+    const auto found = files.find(name);
+    return found == files.end() ? nullptr : &found->second;
+  };
+  if (const auto* source = find(kFile)) add(result, "default", *source, place(kFile));
+  for (const auto& [name, source] : files)
+    if (name.starts_with(kFurther) && name.ends_with(kJinja))
+      add(result, name.substr(kFurther.size(), name.size() - kFurther.size() - kJinja.size()), source, place(name));
+  if (const auto* text = find(kTokenizerConfig)) {
+    const json config = parse_json(*text, place(kTokenizerConfig));
+    const JsonFields fields(config, place(kTokenizerConfig));
     if (result.empty()) add_configured(result, fields);
     add_special(result, config);
   }
-  if (const fs::path file = root / "special_tokens_map.json"; fs::exists(file)) {
-    const json map = read_json(file.string(), kLargestConfig);
+  if (const auto* text = find(kSpecialTokens)) {
+    const json map = parse_json(*text, place(kSpecialTokens));
     if (map.is_object()) add_special(result, map);
   }
   return result;
+}
+
+ChatTemplates open_chat_templates(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  const fs::path root(folder);
+  const auto read = [&](const fs::path& name, uint64_t most) {
+    if (fs::exists(root / name)) files[name.string()] = read_text((root / name).string(), most);
+  };
+  read(kFile, kLargestTemplate);
+  read(kTokenizerConfig, kLargestConfig);
+  read(kSpecialTokens, kLargestConfig);
+  if (const fs::path further = root / kFurtherFolder; fs::is_directory(further))
+    for (const auto& entry : fs::directory_iterator(further))
+      if (entry.path().extension() == ".jinja") read(kFurtherFolder / entry.path().filename(), kLargestTemplate);
+  return chat_templates_of(files, folder);
 }
 
 }  // namespace strata

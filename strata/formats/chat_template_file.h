@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "strata/text/chat_template.h"
@@ -10,5 +11,8 @@ namespace strata {
 /// tokenizer_config.json (a text, or a list of {name, template}); special tokens from tokenizer_config.json, else
 /// special_tokens_map.json. Empty when the folder has none. Throws Error naming the file for what is malformed.
 ChatTemplates open_chat_templates(const std::string& folder);
+
+/// The same of files that were read already: name below the folder -> text. `folder` stands in messages.
+ChatTemplates chat_templates_of(const std::map<std::string, std::string>& files, const std::string& folder);
 
 }  // namespace strata

@@ -75,6 +75,27 @@ void refuse_misfits(const std::string& path, const std::vector<std::string>& mis
 
 // ---- reading ---------------------------------------------------------------------------------------------------------
 
+// Where config.json says that head and table of tokens are one, the file may hold either, or both. Two that differ are
+// both used, as transformers 5 does.
+void settle_tie(std::map<std::string, const TensorView*>& there, GgufModel& kind, ordered_json& config) {
+  if (!kind.tied) return;
+  std::string table, head;
+  for (const GgufTwin& twin : gguf_twins(kind)) {
+    if (twin.gguf == "token_embd.weight") table = twin.file;
+    if (twin.gguf == "output.weight") head = twin.file;
+  }
+  const auto second = there.find(head);
+  if (second == there.end()) return;
+  const auto [first, only] = there.emplace(table, second->second);
+  const TensorView &a = *first->second, &b = *second->second;
+  if (only || (a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes))) {
+    there.erase(second);
+  } else {
+    kind.tied = false;
+    config["tie_word_embeddings"] = false;
+  }
+}
+
 SourceModel open_folder(const std::string& folder) {
   const std::string config_path = folder + "/config.json";
   std::error_code error;
@@ -83,13 +104,14 @@ SourceModel open_folder(const std::string& folder) {
   const std::string config_text = read_text(config_path, kMostJson);
   const json config = parse_json(config_text, config_path);
   model.config = ordered_json::parse(config_text);
-  const GgufModel kind = gguf_model_of(config, config_path);
+  GgufModel kind = gguf_model_of(config, config_path);
   const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
   model.warnings = file->warnings();
   std::map<std::string, const TensorView*> there;
   for (const TensorView* view : file->tensors())
     if (const auto name = canonical_name(kind.model_type, view->name); name && !there.emplace(*name, view).second)
       fail(folder, ": two tensors are called ", in_quotes(*name), " in different versions of transformers");
+  settle_tie(there, kind, model.config);
   std::vector<std::string> missing, unexpected;
   for (const GgufTwin& twin : gguf_twins(kind)) {
     const auto found = there.find(twin.file);

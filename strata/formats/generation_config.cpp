@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "strata/base/error.h"
+#include "strata/base/file.h"
 #include "strata/formats/json_fields.h"
 
 namespace strata {
@@ -14,6 +15,8 @@ using nlohmann::json;
 
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
 constexpr uint64_t kLargestFile = 16 << 20;
+constexpr const char* kFile = "generation_config.json";
+constexpr const char* kModelConfig = "config.json";
 
 bool is_id(const json& value) {
   return value.is_number_integer() && (!value.is_number_unsigned() || value.get<uint64_t>() <= kMost) &&
@@ -125,19 +128,29 @@ GenerationConfig generation_config_from_json(const json& json, const std::string
   return result;
 }
 
-GenerationConfig open_generation_config(const std::string& folder) {
-  const std::filesystem::path root(folder);
-  const auto file = root / "generation_config.json", config_file = root / "config.json";
-  if (std::filesystem::exists(file))
-    return generation_config_from_json(read_json(file.string(), kLargestFile), file.string());
+GenerationConfig generation_config_of(const std::map<std::string, std::string>& files, const std::string& folder) {
+  if (const auto found = files.find(kFile); found != files.end()) {
+    const std::string place = folder + "/" + kFile;
+    return generation_config_from_json(parse_json(found->second, place), place);
+  }
   GenerationConfig result;
-  if (!std::filesystem::exists(config_file)) return result;
-  const json config = read_json(config_file.string(), kLargestFile);
-  const JsonFields fields(config, config_file.string());
+  const auto found = files.find(kModelConfig);
+  if (found == files.end()) return result;
+  const std::string place = folder + "/" + kModelConfig;
+  const json config = parse_json(found->second, place);
+  const JsonFields fields(config, place);
   result.bos = one_id(fields, "bos_token_id");
   result.pad = one_id(fields, "pad_token_id");
   result.ends = ids(fields, "eos_token_id");
   return result;
+}
+
+GenerationConfig open_generation_config(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  for (const char* name : {kFile, kModelConfig})
+    if (const std::string place = folder + "/" + name; std::filesystem::exists(place))
+      files[name] = read_text(place, kLargestFile);
+  return generation_config_of(files, folder);
 }
 
 }  // namespace strata

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -30,5 +31,8 @@ GenerationConfig generation_config_from_json(const nlohmann::json& json, const s
 
 /// That of a model's folder; without the file, the ids of config.json and the defaults.
 GenerationConfig open_generation_config(const std::string& folder);
+
+/// The same of files that were read already: name -> text. `folder` stands in messages.
+GenerationConfig generation_config_of(const std::map<std::string, std::string>& files, const std::string& folder);
 
 }  // namespace strata

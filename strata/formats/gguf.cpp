@@ -499,39 +499,48 @@ void write_gguf(const std::string& path, const GgufMetadata& metadata, std::span
   write_file_atomic(path, pieces);
 }
 
-GgufFiles::GgufFiles(const std::string& path) {
-  files_.emplace_back(path);
+GgufFiles::GgufFiles(const std::string& path) : GgufFiles(Gguf(path)) {}
+
+GgufFiles::GgufFiles(Gguf only) {
+  files_.push_back(std::move(only));
+  open_further_parts();
+  gather_tensors();
+}
+
+void GgufFiles::open_further_parts() {
   const int64_t count = first().integer("split.count").value_or(0);
-  if (count > 1) {
-    constexpr int64_t most_parts = 9999;
-    const auto ending = [count](int64_t part) {
-      const auto five = [](int64_t number) {
-        const std::string digits = std::to_string(number);
-        return std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
-      };
-      return "-" + five(part) + "-of-" + five(count) + ".gguf";
+  if (count <= 1) return;
+  const std::string path = first().path();
+  constexpr int64_t most_parts = 9999;
+  const auto ending = [count](int64_t part) {
+    const auto five = [](int64_t number) {
+      const std::string digits = std::to_string(number);
+      return std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
     };
-    if (count > most_parts) fail(path, ": split.count: expected at most ", most_parts, " parts, found ", count);
-    if (!path.ends_with(ending(1)) || first().integer("split.no").value_or(-1) != 0)
-      fail(path, ": expected the first of ", count, " parts, whose name ends in ", ending(1),
-           " and whose split.no is 0");
-    const std::string start = path.substr(0, path.size() - ending(1).size());
-    for (int64_t part = 2; part <= count; ++part) {
-      const Gguf& next = files_.emplace_back(start + ending(part));
-      if (next.integer("split.no").value_or(-1) != part - 1 || next.integer("split.count").value_or(-1) != count)
-        fail(next.path(), ": expected split.no ", part - 1, " and split.count ", count, ", found others");
-    }
+    return "-" + five(part) + "-of-" + five(count) + ".gguf";
+  };
+  if (count > most_parts) fail(path, ": split.count: expected at most ", most_parts, " parts, found ", count);
+  if (!path.ends_with(ending(1)) || first().integer("split.no").value_or(-1) != 0)
+    fail(path, ": expected the first of ", count, " parts, whose name ends in ", ending(1), " and whose split.no is 0");
+  const std::string start = path.substr(0, path.size() - ending(1).size());
+  for (int64_t part = 2; part <= count; ++part) {
+    const Gguf& next = files_.emplace_back(start + ending(part));
+    if (next.integer("split.no").value_or(-1) != part - 1 || next.integer("split.count").value_or(-1) != count)
+      fail(next.path(), ": expected split.no ", part - 1, " and split.count ", count, ", found others");
   }
+}
+
+void GgufFiles::gather_tensors() {
   for (const Gguf& file : files_)
     for (const GgufTensor& tensor : file.tensors()) tensors_.push_back(&tensor);
   std::sort(tensors_.begin(), tensors_.end(),
             [](const GgufTensor* a, const GgufTensor* b) { return a->name < b->name; });
   for (size_t i = 1; i < tensors_.size(); ++i)
     if (tensors_[i]->name == tensors_[i - 1]->name)
-      fail(path, ": expected each tensor once, found ", in_quotes(tensors_[i]->name), " in two parts");
+      fail(first().path(), ": expected each tensor once, found ", in_quotes(tensors_[i]->name), " in two parts");
   if (const int64_t total = first().integer("split.tensors.count").value_or(std::ssize(tensors_));
       total != std::ssize(tensors_))
-    fail(path, ": split.tensors.count: expected ", total, " tensors in all parts, found ", tensors_.size());
+    fail(first().path(), ": split.tensors.count: expected ", total, " tensors in all parts, found ", tensors_.size());
 }
 
 const GgufTensor* GgufFiles::find(std::string_view name) const {

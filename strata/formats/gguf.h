@@ -97,6 +97,8 @@ void write_gguf(const std::string& path, const GgufMetadata& metadata, std::span
 class GgufFiles {
  public:
   explicit GgufFiles(const std::string& path);
+  /// One file that is all of a model.
+  explicit GgufFiles(Gguf only);
 
   const Gguf& first() const { return files_.front(); }
   const std::vector<Gguf>& files() const { return files_; }
@@ -104,6 +106,9 @@ class GgufFiles {
   const GgufTensor* find(std::string_view name) const;
 
  private:
+  void open_further_parts();
+  void gather_tensors();
+
   std::vector<Gguf> files_;
   std::vector<const GgufTensor*> tensors_;
 };

@@ -17,6 +17,8 @@ using nlohmann::ordered_json;
 constexpr const char* kKeptConfig = "strata.config";
 constexpr int64_t kMost = int64_t{1} << 30;
 constexpr int64_t kMostLayers = 4096;
+constexpr int64_t kMostHeadDim = int64_t{1} << 20;  // a number for every two of them is written where positions scale
+constexpr size_t kMostKeptConfig = 256 << 10;
 
 bool gpt2(const GgufModel& model) {
   return model.model_type == "gpt2";
@@ -44,15 +46,16 @@ struct Rope {
 Rope read_rope(const json& config, const std::string& file, const GgufModel& model) {
   const JsonFields top(config, file);
   Rope rope;
-  rope.theta = top.number("rope_theta", top.number("rotary_emb_base", rope.theta));
-  rope.partial = top.number("partial_rotary_factor", neox(model) ? top.number("rotary_pct", 0.25) : 1);
+  constexpr double most_theta = 1e30;
+  rope.theta = top.number("rope_theta", top.number("rotary_emb_base", rope.theta, 1e-6, most_theta), 1e-6, most_theta);
+  rope.partial = top.number("partial_rotary_factor", neox(model) ? top.number("rotary_pct", 0.25, 0, 1) : 1, 0, 1);
   rope.original_context = top.integer("original_max_position_embeddings", 0, 1, kMost);
   const char* key = top.find("rope_scaling") ? "rope_scaling" : "rope_parameters";
   const json* table = top.find(key);
   if (table == nullptr) return rope;
   const JsonFields in(*table, file + ": " + key);
-  rope.theta = in.number("rope_theta", rope.theta);
-  rope.partial = in.number("partial_rotary_factor", rope.partial);
+  rope.theta = in.number("rope_theta", rope.theta, 1e-6, most_theta);
+  rope.partial = in.number("partial_rotary_factor", rope.partial, 0, 1);
   rope.type = in.text("rope_type", in.text("type", "default"));
   const bool known = rope.type == "default" || rope.type == "linear" || rope.type == "llama3" || rope.type == "yarn";
   if (!known) in.refuse("rope_type", "default, linear, llama3 or yarn, which a GGUF file can say");
@@ -143,7 +146,7 @@ void check_activation(const JsonFields& in, const char* key, const char* usual,
 }
 
 void put_gpt2(Entries& entries, const JsonFields& in, const GgufModel& model) {
-  const int64_t channels = in.integer("n_embd", 768, 1, kMost);
+  const int64_t channels = in.integer("n_embd", 768, 1, kMost / 4);
   check_activation(in, "activation_function", "gelu_new", {"gelu_new", "gelu_fast", "gelu_pytorch_tanh"});
   if (!in.boolean("scale_attn_weights", true)) in.refuse("scale_attn_weights", "true");
   if (in.boolean("scale_attn_by_inverse_layer_idx", false)) in.refuse("scale_attn_by_inverse_layer_idx", "false");
@@ -165,7 +168,11 @@ void put_neox(Entries& entries, const JsonFields& in, GgufConfig& result, const 
   entries.size("block_count", model.layers);
   entries.size("feed_forward_length", in.integer("intermediate_size", 24576, 1, kMost));
   const Rope rope = read_rope(config, file, model);
-  put_rope(entries, result, rope, static_cast<int64_t>(static_cast<double>(channels / model.heads) * rope.partial));
+  const int64_t head_dim = channels / model.heads;
+  if (head_dim < 1 || head_dim > kMostHeadDim)
+    in.refuse("hidden_size",
+              "1 to " + std::to_string(kMostHeadDim) + " for each of " + std::to_string(model.heads) + " heads");
+  put_rope(entries, result, rope, static_cast<int64_t>(static_cast<double>(head_dim) * rope.partial));
   entries.size("attention.head_count", model.heads);
   entries.flag("use_parallel_residual", in.boolean("use_parallel_residual", true));
   entries.number("attention.layer_norm_epsilon", in.number("layer_norm_eps", 1e-5));
@@ -178,8 +185,8 @@ void put_llama(Entries& entries, const JsonFields& in, GgufConfig& result, const
   const std::string& type = model.model_type;
   const bool mistral = type == "mistral";
   const int64_t channels = in.integer("hidden_size", 4096, 1, kMost);
-  const int64_t own = std::max<int64_t>(channels / model.heads, 1);
-  const int64_t head_dim = in.integer("head_dim", type == "qwen3" ? 128 : own, 1, kMost);
+  const int64_t own = std::clamp<int64_t>(channels / model.heads, 1, kMostHeadDim);
+  const int64_t head_dim = in.integer("head_dim", type == "qwen3" ? 128 : own, 1, kMostHeadDim);
   check_activation(in, "hidden_act", "silu", {"silu", "swish"});
   if (qwen(type) && in.boolean("use_sliding_window", false))
     in.refuse("use_sliding_window", "false: a GGUF file of this architecture cannot say otherwise");
@@ -258,9 +265,9 @@ class Keys {
 // Divisors of frequencies as a scaling transformers knows: Llama 3's where they are those of its published models, else
 // longrope with the same list for all lengths, which divides just so.
 ordered_json scaling_of_divisors(const GgufTensor& tensor, const Keys& keys, double theta, int64_t rotary_dim) {
-  std::vector<float> divisors(tensor.count());
   if (tensor.count() != (rotary_dim + 1) / 2)
     fail(keys.path(), ": rope_freqs.weight: expected ", (rotary_dim + 1) / 2, " numbers, found ", tensor.count());
+  std::vector<float> divisors(tensor.count());
   dequantise(tensor.type, tensor.bytes.data(), divisors.data(), tensor.count());
   for (const float divisor : divisors)
     if (!(divisor > 0) || !std::isfinite(divisor))
@@ -402,6 +409,9 @@ std::optional<ordered_json> kept_config(const Gguf& file) {
   const auto text = file.text(kKeptConfig);
   if (!text) return std::nullopt;
   const std::string name = file.path() + ": " + kKeptConfig;
+  // Keeping the order of keys takes time that grows with the square of their number.
+  if (text->size() > kMostKeptConfig)
+    fail(name, ": expected at most ", kMostKeptConfig, " bytes, found ", text->size());
   const json config = parse_json(*text, name);
   for (const auto& [key, value] : config_to_gguf(config, name).metadata) {
     const GgufValue* found = file.find(key);
@@ -429,7 +439,9 @@ GgufModel gguf_model_of(const json& config, const std::string& file) {
                            : neox(model) ? 64
                                          : 32,
                            1, kMost);
-  const int64_t kv = model.model_type == "llama" ? model.heads : model.model_type == "mistral" ? 8 : 32;
+  // Null means as many as heads, also where the classes of transformers have another default.
+  const bool ungrouped = model.model_type == "llama" || config.contains("num_key_value_heads");
+  const int64_t kv = ungrouped ? model.heads : model.model_type == "mistral" ? 8 : 32;
   model.kv_heads = llama_kin ? in.integer("num_key_value_heads", kv, 1, kMost) : model.heads;
   model.tied = in.boolean("tie_word_embeddings", old_names);
   return model;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
@@ -38,11 +40,17 @@ constexpr std::array kSplits{
         R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
 };
 
+// The text at a key; "" where there is none.
+std::string text_at(const json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 // The steps of a pipeline: itself, or those of a Sequence.
 std::vector<json> steps_of(const json& tree, const char* key, const char* list) {
   const auto found = tree.find(key);
   if (found == tree.end() || !found->is_object()) return {};
-  if (found->value("type", "") != "Sequence") return {*found};
+  if (text_at(*found, "type") != "Sequence") return {*found};
   const auto steps = found->find(list);
   return steps != found->end() && steps->is_array() ? std::vector<json>(steps->begin(), steps->end())
                                                     : std::vector<json>();
@@ -52,15 +60,14 @@ std::vector<json> steps_of(const json& tree, const char* key, const char* list) 
 std::optional<std::string> pre_name(const json& tree) {
   bool byte_level_splits = false;
   for (const json& step : steps_of(tree, "pre_tokenizer", "pretokenizers")) {
-    if (!step.is_object()) continue;
-    if (step.value("type", "") == "Split") {
-      const json pattern = step.value("pattern", json::object());
-      const std::string expression = pattern.is_object() ? pattern.value("Regex", "") : "";
+    if (text_at(step, "type") == "Split") {
+      const std::string expression = step.contains("pattern") ? text_at(step["pattern"], "Regex") : "";
       for (const Split& split : kSplits)
         if (expression == split.expression) return split.name;
       return std::nullopt;
     }
-    if (step.value("type", "") == "ByteLevel") byte_level_splits = step.value("use_regex", true);
+    if (text_at(step, "type") == "ByteLevel")
+      byte_level_splits = !step.contains("use_regex") || step["use_regex"] != json(false);
   }
   if (byte_level_splits) return "gpt-2";
   return std::nullopt;
@@ -108,9 +115,11 @@ Tokens tokens_of(const json& tree, const JsonFields& model, const std::string& f
                                                              : kNormal;
     tokens.set(file, id.get<int64_t>(), text, type);
   }
-  const json added = tree.value("added_tokens", json::array());
-  if (!added.is_array()) fail(file, ": added_tokens: expected a list, found ", shown(added));
-  for (const json& token : added) {
+  const JsonFields top(tree, file);
+  const json* added = top.find("added_tokens");
+  if (added == nullptr) return tokens;
+  if (!added->is_array()) top.refuse("added_tokens", "a list");
+  for (const json& token : *added) {
     const JsonFields fields(token, file + ": added_tokens");
     const std::string text = fields.text("content", "");
     const bool special = fields.boolean("special", false);
@@ -231,6 +240,8 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
   if (types.size() != texts.size() || scores.size() != texts.size())
     fail(file.path(), ": tokenizer.ggml: expected a type and a score for each of ", texts.size(), " tokens, found ",
          types.size(), " and ", scores.size());
+  if (!std::all_of(scores.begin(), scores.end(), [](double score) { return std::isfinite(score); }))
+    fail(file.path(), ": tokenizer.ggml.scores: expected finite numbers, found another");
   const bool spm = kind == "llama";
   const std::string pre = file.text("tokenizer.ggml.pre").value_or(spm ? "" : "gpt-2");
   const auto split = std::find_if(kSplits.begin(), kSplits.end(), [&](const Split& s) { return s.name == pre; });
@@ -238,14 +249,21 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
     warnings.push_back("no tokenizer.json was made: the pre-tokeniser " + in_quotes(pre) + " is not known here");
     return std::nullopt;
   }
-  ordered_json vocabulary = ordered_json::object(), added = ordered_json::array();
+  ordered_json added = ordered_json::array();
+  // An ordered_json looks through all keys at each one it is given; its list of pairs takes them as they come.
+  ordered_json::object_t vocabulary;
+  vocabulary.reserve(texts.size());
+  std::unordered_set<std::string_view> seen;
   json unknown;
   for (size_t i = 0; i < texts.size(); ++i) {
+    if (types[i] != kUnused && !seen.insert(texts[i]).second)
+      fail(file.path(), ": tokenizer.ggml.tokens: expected each token once, found ", in_quotes(texts[i]),
+           " a second time");
     const bool special = types[i] == kControl || types[i] == kUnknown;
     if (special || types[i] == kUser) added.push_back(added_token(static_cast<int64_t>(i), texts[i], special));
     if (types[i] == kUnknown) unknown = texts[i];
     // Added tokens too: the `tokenizers` library numbers those anew that the vocabulary lacks.
-    if (types[i] != kUnused) vocabulary[texts[i]] = i;
+    if (types[i] != kUnused) vocabulary.push_back({texts[i], i});
   }
   ordered_json merges = ordered_json::array();
   if (spm) {
@@ -292,7 +310,7 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
                   {"fuse_unk", spm},
                   {"byte_fallback", spm},
                   {"ignore_merges", pre == "llama-bpe"},
-                  {"vocab", vocabulary},
+                  {"vocab", std::move(vocabulary)},
                   {"merges", merges}};
   return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

@@ -22,9 +22,12 @@ class Codes {
 
   bool read(uint32_t& code) {
     if (position_ + bits_ > 8 * bytes_.size()) return false;
-    code = 0;
-    for (int bit = 0; bit < bits_; ++bit, ++position_)
-      code |= (std::to_integer<uint32_t>(bytes_[position_ / 8]) >> (position_ % 8) & 1U) << bit;
+    const size_t first = position_ / 8;
+    uint32_t window = 0;  // of at most three bytes
+    for (size_t i = (position_ + bits_ - 1) / 8 + 1; i-- > first;)
+      window = window << 8 | std::to_integer<uint32_t>(bytes_[i]);
+    code = window >> position_ % 8 & ((1U << bits_) - 1);
+    position_ += bits_;
     return true;
   }
 

@@ -1,7 +1,7 @@
 #include "strata/formats/peft_config.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -17,7 +17,8 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr int64_t kMostRank = int64_t{1} << 20;
+constexpr int64_t kMostRank = int64_t{1} << 20, kMostLayer = int64_t{1} << 20;
+constexpr const char* kAllLinear = "all-linear";
 
 // Keys that say how an adapter was trained or started, not what it computes once its tensors are there.
 const std::set<std::string, std::less<>>& harmless() {
@@ -29,8 +30,7 @@ const std::set<std::string, std::less<>>& harmless() {
                                                        "runtime_config",    "loftq_config",
                                                        "eva_config",        "corda_config",
                                                        "lora_ga_config",    "task_type",
-                                                       "peft_type",         "ensure_weight_tying",
-                                                       "layers_pattern",    "monteclora_config"};
+                                                       "peft_type"};
   return keys;
 }
 
@@ -40,74 +40,129 @@ bool ends_with_name(std::string_view path, std::string_view name) {
          (path.size() > name.size() && path.ends_with(name) && path[path.size() - name.size() - 1] == '.');
 }
 
-bool plain_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-           c == '-';
-  });
-}
-
-// The names that "(a|b)", ".*\.(a|b)" and a plain name stand for; empty when it is another expression.
-std::vector<std::string> names_of_expression(std::string_view text) {
-  for (const std::string_view start : {".*\\.", ".*"})
-    if (text.starts_with(start)) {
-      text.remove_prefix(start.size());
-      break;
-    }
-  if (text.starts_with("(") && text.ends_with(")")) text = text.substr(1, text.size() - 2);
-  if (text.starts_with("?:")) text.remove_prefix(2);
-  std::vector<std::string> names;
+std::vector<std::string_view> segments_of(std::string_view path) {
+  std::vector<std::string_view> segments;
   while (true) {
-    const size_t bar = text.find('|');
-    const std::string_view name = text.substr(0, bar);
-    if (!plain_name(name)) return {};
-    names.emplace_back(name);
-    if (bar == std::string_view::npos) return names;
-    text.remove_prefix(bar + 1);
+    const size_t dot = path.find('.');
+    segments.push_back(path.substr(0, dot));
+    if (dot == std::string_view::npos) return segments;
+    path.remove_prefix(dot + 1);
   }
 }
 
-std::vector<std::string> read_targets(const JsonFields& fields) {
+// The number of the layer a module belongs to: the first behind one of `patterns`, or behind any two names. -1: none.
+int64_t layer_of(const std::string& module, const std::vector<std::string>& patterns) {
+  const auto segments = segments_of(module);
+  const auto number = [](std::string_view text) {
+    int64_t value = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size() ? value : -1;
+  };
+  if (patterns.empty()) {
+    for (size_t i = 2; i + 1 < segments.size(); ++i)
+      if (number(segments[i]) >= 0) return number(segments[i]);
+    return -1;
+  }
+  for (const auto& pattern : patterns)
+    for (size_t i = 1; i + 1 < segments.size(); ++i)
+      if (segments[i - 1] == pattern && number(segments[i]) >= 0) return number(segments[i]);
+  return -1;
+}
+
+bool all_linear(const PeftModules& modules) {
+  return modules.names.size() == 1 && modules.names[0] == kAllLinear;
+}
+
+// A list of names, or one expression as a text.
+PeftModules read_modules(const JsonFields& fields, const char* key) {
+  PeftModules modules;
+  const json* value = fields.find(key);
+  if (value == nullptr) return modules;
+  if (!value->is_string()) {
+    modules.names = fields.texts(key, {});
+    return modules;
+  }
+  const auto text = value->get<std::string>();
+  modules.expression.emplace(text, PathExpression::Part::whole, fields.file() + ": " + key);
+  return modules;
+}
+
+PeftModules read_targets(const JsonFields& fields) {
   const json* value = fields.find("target_modules");
   if (value == nullptr) fields.refuse("target_modules", "names of modules");
   if (value->is_string()) {
-    const auto text = value->get<std::string>();
-    if (text == "all-linear") return {text};
-    const auto names = names_of_expression(text);
-    if (names.empty())
-      fields.refuse("target_modules",
-                    "names, \"all-linear\", or an expression of the form .*\\.(a|b); save the adapter "
-                    "with a list of names");
-    return names;
+    std::string lower = value->get<std::string>();
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    if (lower == kAllLinear) return {{lower}, std::nullopt};
   }
-  auto names = fields.texts("target_modules", {});
-  for (const auto& name : names)
-    if (!plain_name(name)) fields.refuse("target_modules", "names of modules");
-  if (names.empty()) fields.refuse("target_modules", "at least one name");
-  return names;
+  PeftModules modules = read_modules(fields, "target_modules");
+  if (modules.empty()) fields.refuse("target_modules", "at least one name");
+  return modules;
 }
 
+// In the order of the file, which decides where several match; nlohmann::json sorts keys.
 template <class Number, class Read>
-std::vector<std::pair<std::string, Number>> read_pattern(const JsonFields& fields, const char* key, Read&& read) {
-  std::vector<std::pair<std::string, Number>> result;
+std::vector<std::pair<PathExpression, Number>> read_pattern(const JsonFields& fields, const ordered_json& in_order,
+                                                            const char* key, Read&& read) {
+  std::vector<std::pair<PathExpression, Number>> result;
   const json* table = fields.find(key);
   if (table == nullptr) return result;
   if (!table->is_object()) fields.refuse(key, "an object of module names and numbers");
-  const JsonFields inner(*table, fields.file() + ": " + key);
-  for (const auto& [expression, value] : table->items()) {
-    const auto names = names_of_expression(expression);
-    if (names.empty())
-      fail(fields.file(), ": ", key, ": expected names of modules or expressions of the form .*\\.(a|b), found ",
-           in_quotes(expression));
-    for (const auto& name : names) result.emplace_back(name, read(inner, expression));
-  }
+  const std::string where = fields.file() + ": " + key;
+  const JsonFields inner(*table, where);
+  for (const auto& [expression, value] : in_order.at(key).items())
+    result.emplace_back(PathExpression(expression, PathExpression::Part::end, where), read(inner, expression));
   return result;
 }
 
+// [1, 3], or 3 alone.
+std::vector<int64_t> read_layers(const JsonFields& fields) {
+  constexpr const char* key = "layers_to_transform";
+  const json* value = fields.find(key);
+  if (value == nullptr) return {};
+  const json list = value->is_array() ? *value : json::array({*value});
+  std::vector<int64_t> layers;
+  for (const json& item : list) {
+    if (!item.is_number_unsigned() || item.get<uint64_t>() > uint64_t{kMostLayer})
+      fields.refuse(key, "numbers of layers");
+    layers.push_back(item.get<int64_t>());
+  }
+  return layers;
+}
+
+// "layers", or ["layers", "h"].
+std::vector<std::string> read_layers_pattern(const JsonFields& fields) {
+  constexpr const char* key = "layers_pattern";
+  const json* value = fields.find(key);
+  if (value == nullptr) return {};
+  std::vector<std::string> names = value->is_string() ? std::vector{value->get<std::string>()} : fields.texts(key, {});
+  std::erase(names, "");
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  for (const auto& name : names)
+    if (!std::all_of(name.begin(), name.end(), plain)) fields.refuse(key, "names such as layers, without dots");
+  return names;
+}
+
+// What PEFT itself refuses, or cannot be told.
+void check(const JsonFields& fields, const PeftConfig& config) {
+  if (config.target_modules.expression)
+    for (const char* key : {"layers_to_transform", "layers_pattern"})
+      if (fields.find(key)) fields.refuse(key, "null, as target_modules is an expression for whole paths");
+  if (!config.layers_pattern.empty() && config.layers_to_transform.empty())
+    fields.refuse("layers_pattern", "null, as layers_to_transform names no layers");
+  if (config.bias != "none" && config.bias != "all" && config.bias != "lora_only")
+    fields.refuse("bias", "none, all or lora_only");
+  for (const auto& name : config.modules_to_save)
+    if (name.empty()) fields.refuse("modules_to_save", "names of modules");
+}
+
 template <class Number>
-Number pattern_or(const std::vector<std::pair<std::string, Number>>& pattern, const std::string& module, Number usual) {
-  for (const auto& [name, value] : pattern)
-    if (ends_with_name(module, name)) return value;
+Number pattern_or(const std::vector<std::pair<PathExpression, Number>>& pattern, const std::string& module,
+                  Number usual) {
+  for (const auto& [expression, value] : pattern)
+    if (expression.matches(module)) return value;
   return usual;
 }
 
@@ -116,6 +171,16 @@ bool says_something(const json& value) {
 }
 
 }  // namespace
+
+PathExpression::PathExpression(std::string text, Part part, const std::string& who) : text_(std::move(text)) {
+  (void)Pattern(text_, true, who);  // what is one only in brackets is none
+  pattern_ = Pattern((part == Part::whole ? "\\A(?:" : "\\A(?:.*\\.)?(?:") + text_ + ")\\z", true, who);
+}
+
+bool PeftModules::contains(const std::string& path) const {
+  if (expression) return expression->matches(path);
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return ends_with_name(path, name); });
+}
 
 int64_t PeftConfig::rank_of(const std::string& module) const {
   return pattern_or(rank_pattern, module, rank);
@@ -127,16 +192,31 @@ double PeftConfig::scale_of(const std::string& module) const {
 }
 
 bool PeftConfig::targets(const std::string& module, bool linear) const {
-  for (const auto& name : exclude_modules)
-    if (ends_with_name(module, name)) return false;
-  if (target_modules.size() == 1 && target_modules[0] == "all-linear") return linear;
-  return std::any_of(target_modules.begin(), target_modules.end(),
-                     [&](const std::string& name) { return ends_with_name(module, name); });
+  if (exclude_modules.contains(module) || saves(module)) return false;
+  if (all_linear(target_modules)) return linear;
+  if (!target_modules.contains(module)) return false;
+  const auto& names = target_modules.names;
+  const bool named_whole = std::find(names.begin(), names.end(), module) != names.end();
+  if (layers_to_transform.empty() || named_whole) return true;
+  const int64_t layer = layer_of(module, layers_pattern);
+  return std::find(layers_to_transform.begin(), layers_to_transform.end(), layer) != layers_to_transform.end();
+}
+
+bool PeftConfig::saves(const std::string& module) const {
+  // The module's path and those of what it is part of.
+  for (size_t end = module.size(); end != std::string::npos;
+       end = end == 0 ? std::string::npos : module.rfind('.', end - 1)) {
+    const std::string_view path = std::string_view(module).substr(0, end);
+    for (const auto& name : modules_to_save)
+      if (path.ends_with(name)) return true;
+  }
+  return false;
 }
 
 PeftConfig peft_config_from_json(const std::string& text, const std::string& file) {
   const json tree = parse_json(text, file);
   const JsonFields fields(tree, file);
+  const ordered_json in_order = ordered_json::parse(text);
   if (fields.text("peft_type", "") != "LORA") fields.refuse("peft_type", "\"LORA\", the only kind of adapter read");
   PeftConfig config;
   config.rank = fields.integer("r", config.rank, 1, kMostRank);
@@ -145,21 +225,20 @@ PeftConfig peft_config_from_json(const std::string& text, const std::string& fil
   config.rslora = fields.boolean("use_rslora", false);
   config.fan_in_fan_out = fields.boolean("fan_in_fan_out", false);
   config.target_modules = read_targets(fields);
-  if (const json* excluded = fields.find("exclude_modules")) {
-    config.exclude_modules =
-        excluded->is_string() ? names_of_expression(excluded->get<std::string>()) : fields.texts("exclude_modules", {});
-    for (const auto& name : config.exclude_modules)
-      if (!plain_name(name)) fields.refuse("exclude_modules", "names of modules");
-  }
-  config.rank_pattern = read_pattern<int64_t>(fields, "rank_pattern", [](const JsonFields& in, const std::string& key) {
-    return in.integer(key.c_str(), 8, 1, kMostRank);
-  });
+  config.exclude_modules = read_modules(fields, "exclude_modules");
+  config.layers_to_transform = read_layers(fields);
+  config.layers_pattern = read_layers_pattern(fields);
+  config.rank_pattern = read_pattern<int64_t>(
+      fields, in_order, "rank_pattern",
+      [](const JsonFields& in, const std::string& key) { return in.integer(key.c_str(), 8, 1, kMostRank); });
   config.alpha_pattern = read_pattern<double>(
-      fields, "alpha_pattern",
+      fields, in_order, "alpha_pattern",
       [](const JsonFields& in, const std::string& key) { return in.number(key.c_str(), 8, -1e9, 1e9); });
+  config.modules_to_save = fields.texts("modules_to_save", {});
+  config.bias = fields.text("bias", "none");
   config.base_model = fields.text("base_model_name_or_path", "");
   config.task_type = fields.text("task_type", config.task_type);
-  if (fields.text("bias", "none") != "none") fields.refuse("bias", "\"none\": adapters that train biases are not read");
+  check(fields, config);
 
   const std::set<std::string, std::less<>> read{"r",
                                                 "lora_alpha",
@@ -168,6 +247,9 @@ PeftConfig peft_config_from_json(const std::string& text, const std::string& fil
                                                 "bias",
                                                 "target_modules",
                                                 "exclude_modules",
+                                                "layers_to_transform",
+                                                "layers_pattern",
+                                                "modules_to_save",
                                                 "rank_pattern",
                                                 "alpha_pattern"};
   for (const auto& [key, value] : tree.items())
@@ -188,11 +270,15 @@ PeftConfig peft_config_from_json(const std::string& text, const std::string& fil
 std::string peft_config_to_json(const PeftConfig& config) {
   const auto table = [](const auto& pattern) {
     ordered_json result = ordered_json::object();
-    for (const auto& [name, value] : pattern) result[name] = value;
+    for (const auto& [expression, value] : pattern) result[expression.text()] = value;
     return result;
   };
-  ordered_json targets = config.target_modules;
-  if (config.target_modules == std::vector<std::string>{"all-linear"}) targets = "all-linear";
+  const auto modules = [](const PeftModules& given) -> ordered_json {
+    if (given.expression) return given.expression->text();
+    if (all_linear(given)) return kAllLinear;
+    return given.names;
+  };
+  const auto list = [](const auto& values) { return values.empty() ? ordered_json() : ordered_json(values); };
   const ordered_json json{
       {"peft_type", "LORA"},
       {"task_type", config.task_type},
@@ -200,14 +286,17 @@ std::string peft_config_to_json(const PeftConfig& config) {
       {"r", config.rank},
       {"lora_alpha", config.alpha},
       {"lora_dropout", config.dropout},
-      {"target_modules", targets},
-      {"bias", "none"},
+      {"target_modules", modules(config.target_modules)},
+      {"exclude_modules", config.exclude_modules.empty() ? ordered_json() : modules(config.exclude_modules)},
+      {"layers_to_transform", list(config.layers_to_transform)},
+      {"layers_pattern", list(config.layers_pattern)},
+      {"bias", config.bias},
       {"fan_in_fan_out", config.fan_in_fan_out},
       {"use_rslora", config.rslora},
       {"use_dora", false},
       {"rank_pattern", table(config.rank_pattern)},
       {"alpha_pattern", table(config.alpha_pattern)},
-      {"modules_to_save", nullptr},
+      {"modules_to_save", list(config.modules_to_save)},
       {"init_lora_weights", true},
       {"inference_mode", true}};
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

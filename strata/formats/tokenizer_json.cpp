@@ -24,6 +24,7 @@ using Cutting = PreTokeniserStep::Kind;
 constexpr uint64_t kLargestFile = uint64_t{128} << 20;
 constexpr uint64_t kLargestConfig = uint64_t{16} << 20;
 constexpr size_t kMostSteps = 64;
+constexpr size_t kMostAround = 1000;  // ids that a post-processor puts around a text
 constexpr const char* kFile = "tokenizer.json";
 constexpr const char* kConfigFile = "tokenizer_config.json";
 
@@ -92,10 +93,35 @@ std::string text_at(const JsonFields& fields, const char* key) {
   return fields.text(key, "");
 }
 
+std::string character_at(const JsonFields& fields, const char* key) {
+  const std::string text = text_at(fields, key);
+  if (utf8_length(text) != 1) fields.refuse(key, "one character");
+  return text;
+}
+
 int32_t id_of(const json& value, const std::string& where) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() >= static_cast<uint64_t>(kMostTokens))
     fail(where, ": expected an id from 0 to ", kMostTokens - 1, ", found ", shown(value));
   return value.get<int32_t>();
+}
+
+// What Oniguruma, for which these expressions are written, and PCRE2 understand differently.
+void check_expression(const std::string& text, const std::string& where) {
+  for (size_t at = 0; at + 1 < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;
+      if (text[at] == 'h' || text[at] == 'H')
+        fail(where, ": ", in_quotes(text), ": expected no \\h, which means a hexadecimal digit to some programs and a ",
+             "space to others; write [0-9a-fA-F]");
+      continue;
+    }
+    if (text[at] != '(' || text[at + 1] != '?') continue;
+    const size_t end = text.find_first_of(":)", at);
+    const std::string_view flags = std::string_view(text).substr(at + 2, std::min(end, text.size()) - at - 2);
+    if (flags.find_first_not_of("imsx-") == std::string_view::npos && flags.find('m') != std::string_view::npos)
+      fail(where, ": ", in_quotes(text), ": expected no flag m, which lets . match line ends for some programs and ^ ",
+           "at lines for others; write [\\s\\S]");
+  }
 }
 
 // {"String": "x"} or {"Regex": "x"}.
@@ -105,6 +131,7 @@ Pattern read_pattern(const JsonFields& fields, const std::string& where) {
       value.is_object() && value.size() == 1 && value.contains("String") && value["String"].is_string();
   const bool regex = value.is_object() && value.size() == 1 && value.contains("Regex") && value["Regex"].is_string();
   if (!literal && !regex) fields.refuse("pattern", "{\"String\": ...} or {\"Regex\": ...}");
+  if (regex) check_expression(value.front().get<std::string>(), where + ": pattern");
   return {value.front().get<std::string>(), regex, where + ": pattern"};
 }
 
@@ -155,9 +182,9 @@ NormaliserStep read_normaliser(const JsonFields& fields, const json& part, const
 
 PreTokeniserStep read_metaspace(const JsonFields& fields, const json& part, const std::string& where) {
   only_keys(part, where, {"replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"});
-  PreTokeniserStep step{
-      .kind = Cutting::metaspace, .use_regex = fields.boolean("split", true), .text = text_at(fields, "replacement")};
-  if (utf8_length(step.text) != 1) fields.refuse("replacement", "one character");
+  PreTokeniserStep step{.kind = Cutting::metaspace,
+                        .use_regex = fields.boolean("split", true),
+                        .text = character_at(fields, "replacement")};
   step.pattern = Pattern(step.text, false, where);
   step.prepend =
       choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
@@ -221,7 +248,7 @@ void read_template(const JsonFields& fields, const std::string& where, Tokenizer
   std::vector<int32_t> before;
   std::vector<int32_t> after;
   int texts = 0;
-  for (const json& item : list_at(fields, "single", 1000)) {
+  for (const json& item : list_at(fields, "single", kMostAround + 1)) {
     const bool one = item.is_object() && item.size() == 1;
     if (one && item.contains("Sequence")) {
       const JsonFields sequence(item["Sequence"], where + ": single: Sequence");
@@ -233,8 +260,10 @@ void read_template(const JsonFields& fields, const std::string& where, Tokenizer
     const std::string name = text_at(JsonFields(item["SpecialToken"], where + ": single: SpecialToken"), "id");
     const JsonFields token(value_at(special, name.c_str(), "the special token that single names"),
                            where + ": special_tokens");
-    for (const json& id : list_at(token, "ids", 1000))
+    for (const json& id : list_at(token, "ids", kMostAround))
       (texts == 0 ? before : after).push_back(id_of(id, where + ": ids"));
+    if (config.before.size() + before.size() + after.size() + config.after.size() > kMostAround)
+      fail(where, ": expected at most ", kMostAround, " ids around a text, found more");
   }
   if (texts != 1) fail(where, ": expected single to hold the text once, found it ", texts, " times");
   config.before.insert(config.before.begin(), before.begin(), before.end());
@@ -263,13 +292,17 @@ DecoderStep read_decoder(const JsonFields& fields, const std::string& type, cons
   if (type == "ByteLevel") return {.kind = Decoding::byte_level};
   if (type == "ByteFallback") return {.kind = Decoding::byte_fallback};
   if (type == "Fuse") return {.kind = Decoding::fuse};
-  if (type == "BPEDecoder") return {.kind = Decoding::bpe, .text = fields.text("suffix", "</w>")};
+  if (type == "BPEDecoder") {
+    const std::string suffix = fields.text("suffix", "</w>");
+    if (suffix.empty()) fields.refuse("suffix", "what words end with");
+    return {.kind = Decoding::bpe, .text = suffix};
+  }
   if (type == "Replace")
     return {.kind = Decoding::replace, .text = text_at(fields, "content"), .pattern = read_pattern(fields, where)};
   if (type == "Strip") {
     constexpr int64_t most = 1'000'000;
     return {.kind = Decoding::strip,
-            .text = text_at(fields, "content"),
+            .text = character_at(fields, "content"),
             .start = static_cast<size_t>(fields.integer("start", 0, 0, most)),
             .stop = static_cast<size_t>(fields.integer("stop", 0, 0, most))};
   }
@@ -277,7 +310,7 @@ DecoderStep read_decoder(const JsonFields& fields, const std::string& type, cons
     const auto scheme =
         choose(kPrepends, fields, "prepend_scheme", fields.boolean("add_prefix_space", true) ? "always" : "never");
     return {.kind = Decoding::metaspace,
-            .text = text_at(fields, "replacement"),
+            .text = character_at(fields, "replacement"),
             .prefixed = scheme != PreTokeniserStep::Prepend::never};
   }
   fail(where, ": ", in_quotes(type), " is not supported, and without it decoded text would be another");

@@ -20,12 +20,21 @@ namespace {
 constexpr uint64_t kMostBytes = 256 << 10;
 constexpr size_t kMostDepth = 32;
 constexpr int64_t kMostNodes = 10'000;
+constexpr size_t kMostText = 4 * kMostBytes;  // with what aliases repeat
 
-int64_t count_nodes(const YamlNode& node) {
-  int64_t count = 1;
-  for (const auto& item : node.items) count += count_nodes(item);
-  for (const auto& [key, value] : node.entries) count += 1 + count_nodes(value);
-  return count;
+struct Size {
+  int64_t nodes = 0;
+  size_t text = 0;
+};
+
+void add_size(const YamlNode& node, Size& size) {
+  size.nodes += 1 + std::ssize(node.entries);
+  size.text += node.text.size();
+  for (const auto& item : node.items) add_size(item, size);
+  for (const auto& [key, value] : node.entries) {
+    size.text += key.size();
+    add_size(value, size);
+  }
 }
 
 // Builds the tree from the parser's events, so that limits hold while it reads and not after.
@@ -43,9 +52,13 @@ class Builder final : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) fail(place(mark), ": an alias stands inside of what it stands for");
-    YamlNode copy = found->second;
-    count(mark, count_nodes(copy));
-    add(std::move(copy), 0, mark);
+    Size size;
+    add_size(found->second, size);
+    count(mark, size.nodes);
+    repeated_ += size.text;
+    if (repeated_ > kMostText)
+      fail(place(mark), ": expected aliases that repeat at most ", kMostText, " bytes of text, found more");
+    add(YamlNode(found->second), 0, mark);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -125,6 +138,7 @@ class Builder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, YamlNode> anchors_;
   std::optional<YamlNode> root_;
   int64_t nodes_ = 0;
+  size_t repeated_ = 0;  // bytes of text that aliases stand for
 };
 
 std::string describe(const YamlNode& node) {

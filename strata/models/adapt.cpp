@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <map>
+
 #include "strata/base/error.h"
 
 namespace strata {
@@ -22,6 +24,25 @@ void check_same_blocks(const VitConfig& was, const VitConfig& wanted) {
   same("hidden", was.hidden, wanted.hidden);
   same("norm_eps", was.norm_eps, wanted.norm_eps);
   same("qkv_bias", was.qkv_bias, wanted.qkv_bias);
+}
+
+// Every key that a recipe can set, but for those that may change.
+void check_same_blocks(const LanguageConfig& was, const LanguageConfig& wanted) {
+  const auto texts = [](LanguageConfig config) {
+    std::map<std::string, std::string> result;
+    fields(config, [&result](const char* key, const auto& value) { result[key] = detail::concatenate(value); });
+    for (const char* key : {"slots", "slot_count", "init_std", "context"}) result.erase(key);
+    return result;
+  };
+  const auto before = texts(was), now = texts(wanted);
+  for (const auto& [key, value] : before)
+    if (now.at(key) != value)
+      fail_usage("model.start: expected model.", key, " = ", value, " as in the checkpoint, got ", now.at(key),
+                 "; only slots and context can change when training starts from a checkpoint");
+  const bool scaled = was.rope.type != "default" && was.rope.type != "linear";
+  if (was.context != wanted.context && (was.positions != "rotary" || scaled))
+    fail_usage("model.start: expected model.context = ", was.context,
+               " as in the checkpoint, whose positions depend on it, got ", wanted.context);
 }
 
 }  // namespace
@@ -60,6 +81,27 @@ Model adapted(const Model& model, const VitConfig& config, bool fresh_head, Rand
   result.pixel_mean = model.pixel_mean;
   result.pixel_std = model.pixel_std;
   result.notes.block_ids = model.notes.block_ids;
+  return result;
+}
+
+Model adapted(const Model& model, const LanguageConfig& config, Random random) {
+  check_same_blocks(model.language, config);
+  Model result = model;
+  result.language.slots = config.slots;
+  result.language.slot_count = config.slot_count;
+  result.language.context = config.context;
+  const Stack& before = model.stack();
+  Stack stack = wire_model(result);
+  for (const auto& param : params_of(stack)) {
+    const Catalogue::Entry* old = before.weights.find(param.name);
+    if (old && old->value.sizes() != at::IntArrayRef(param.shape))
+      fail("model.start: weight '", param.name, "': expected ", at::IntArrayRef(param.shape), ", found ",
+           old->value.sizes());
+    stack.weights.insert({param.name,
+                          old ? old->value : initial_value(param, random.fork(std::string_view(param.name))),
+                          param.decay, param.trained});
+  }
+  result.stacks = {std::move(stack)};
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include "strata/models/language.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "strata/blocks/composite.h"
 #include "strata/blocks/mlp.h"
 #include "strata/blocks/norms.h"
+#include "strata/blocks/slots.h"
 #include "strata/blocks/tokens.h"
 
 namespace strata {
@@ -99,6 +101,12 @@ BlockPtr wire_block(const LanguageConfig& config, int64_t index) {
                                                                        .gated = config.gated,
                                                                        .bias = config.ffn_bias,
                                                                        .init_std = config.init_std}))}};
+  add_slot_parts(parts, config.slots,
+                 {.channels = config.channels,
+                  .slots = config.slot_count > 0 ? config.slot_count : std::max<int64_t>(config.depth, 1),
+                  .norm_eps = config.norm_eps,
+                  .init_std = config.init_std},
+                 "language model");
   return std::make_shared<Composite>("transformer", std::move(parts), config.parallel);
 }
 
@@ -119,6 +127,9 @@ Wiring wiring(const LanguageConfig& config) {
     fail("language model: expected for each of ", config.depth, " blocks whether it slides, got ",
          config.sliding.size());
   if (config.parallel && config.post_norm) fail("language model: parallel blocks cannot have their norms behind them");
+  if (config.parallel && config.slots != "none")
+    fail("language model: slots '", config.slots,
+         "' need blocks whose parts follow on one another, so that one reads what the other says; these are parallel");
   const TokenConfig tokens{.vocab = config.vocab,
                            .channels = config.channels,
                            .width = config.embedding_width,

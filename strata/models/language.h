@@ -39,6 +39,8 @@ struct LanguageConfig {
   bool scale_scores = true;     // by 1 / sqrt(head_dim)
   bool scale_by_depth = false;  // and by 1 / (block + 1)
   double init_std = 0.02;
+  std::string slots = "none";  // none | position | predict: LayerShuffle's two variants (strata/blocks/slots.h)
+  int64_t slot_count = 0;      // slots the model knows; 0: depth
 };
 
 template <class Visit>
@@ -70,6 +72,8 @@ void fields(LanguageConfig& config, Visit&& visit) {
   visit("post_norm", config.post_norm);
   visit("final_norm", config.final_norm);
   visit("init_std", config.init_std);
+  visit("slots", config.slots);
+  visit("slot_count", config.slot_count);
 }
 
 /// Sizes by name: "bytes" (256 tokens, 6 blocks of 64 channels, ReLU: the small byte-level model), "gpt2" (124 M),

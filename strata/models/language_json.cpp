@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -18,6 +19,7 @@ using nlohmann::ordered_json;
 // Nothing real is near these; they keep products of sizes in range.
 constexpr int64_t kMostWidth = int64_t{1} << 20, kMostVocab = int64_t{1} << 24, kMostBlocks = 4096;
 constexpr int64_t kMostContext = int64_t{1} << 30;
+constexpr double kLeast = 1e-6;  // of numbers that something is divided by
 
 constexpr std::array kFamilies{"llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox", "opt"};
 
@@ -120,7 +122,9 @@ class Reader {
   int64_t size(const char* key, int64_t fallback, int64_t low = 1, int64_t high = kMostWidth) {
     return fields_.integer(note(key), fallback, low, high);
   }
-  double number(const char* key, double fallback) { return fields_.number(note(key), fallback); }
+  double number(const char* key, double fallback, double low = std::numeric_limits<double>::lowest()) {
+    return fields_.number(note(key), fallback, low);
+  }
   bool boolean(const char* key, bool fallback) { return fields_.boolean(note(key), fallback); }
   std::string text(const char* key, const std::string& fallback) { return fields_.text(note(key), fallback); }
   const json* find(const char* key) { return fields_.find(note(key)); }
@@ -171,7 +175,7 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   const std::string where = reader.fields().file() + ": " + key;
   if (!table->is_object()) reader.fields().refuse(key, "an object");
   Reader inner(*table, where);
-  if (inner.find("full_attention") || inner.find("sliding_attention"))
+  if (inner.says("full_attention") || inner.says("sliding_attention"))
     reader.fields().refuse(key, "one table for all layers");
   rope.type = inner.text("rope_type", inner.text("type", "default"));
   constexpr std::array kTypes{"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
@@ -181,16 +185,19 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   rope.partial = inner.number("partial_rotary_factor", rope.partial);
   if (rope.type != "default" && rope.type != "longrope" && !inner.find("factor"))
     inner.fields().refuse("factor", "a number");
-  rope.factor = inner.number("factor", 1);
+  rope.factor = inner.number("factor", 1, kLeast);
+  if (rope.type == "longrope" && !inner.find("factor")) rope.factor = 0;  // from the contexts
   const int64_t original = inner.size("original_max_position_embeddings", 0, 1, kMostContext);
   rope.original_context = top_original > 0 ? top_original : original;
   if (rope.type == "llama3")
     for (const char* needed : {"low_freq_factor", "high_freq_factor"})
       if (!inner.find(needed)) inner.fields().refuse(needed, "a number");
-  rope.low_freq_factor = inner.number("low_freq_factor", rope.low_freq_factor);
-  rope.high_freq_factor = inner.number("high_freq_factor", rope.high_freq_factor);
-  rope.beta_fast = inner.number("beta_fast", rope.beta_fast);
-  rope.beta_slow = inner.number("beta_slow", rope.beta_slow);
+  rope.low_freq_factor = inner.number("low_freq_factor", rope.low_freq_factor, kLeast);
+  rope.high_freq_factor = inner.number("high_freq_factor", rope.high_freq_factor, kLeast);
+  if (rope.type == "llama3" && rope.low_freq_factor == rope.high_freq_factor)
+    inner.fields().refuse("high_freq_factor", "another number than low_freq_factor");
+  rope.beta_fast = inner.number("beta_fast", rope.beta_fast, kLeast);
+  rope.beta_slow = inner.number("beta_slow", rope.beta_slow, kLeast);
   rope.mscale = inner.number("mscale", 0);
   rope.mscale_all_dim = inner.number("mscale_all_dim", 0);
   rope.truncate = inner.boolean("truncate", true);
@@ -209,7 +216,7 @@ ordered_json rope_to_json(const RopeConfig& rope) {
   const auto put = [&table](const char* key, auto value, auto usual) {
     if (value != usual) table[key] = value;
   };
-  if (rope.type != "default") table["factor"] = rope.factor;
+  if (rope.type != "default" && rope.factor > 0) table["factor"] = rope.factor;
   put("original_max_position_embeddings", rope.original_context, plain.original_context);
   if (rope.type == "llama3") {
     table["low_freq_factor"] = rope.low_freq_factor;
@@ -250,8 +257,10 @@ void read_window(Reader& reader, LanguageConfig& config) {
     return;
   }
   const bool used = reader.boolean("use_sliding_window", false);
+  // Here null means none, as in the classes of transformers, not their default.
+  const bool none = reader.says("sliding_window") && !reader.find("sliding_window");
   const int64_t window = reader.size("sliding_window", 4096, 1, kMostContext);
-  if (!used) return;
+  if (!used || none) return;
   config.window = window;
   const int64_t first = reader.size("max_window_layers", 28, 0, kMostBlocks);
   const auto types = reader.fields().texts("layer_types", {});
@@ -272,8 +281,9 @@ LanguageConfig read_llama(Reader& reader, const std::string& family) {
   config.channels = reader.size("hidden_size", 4096);
   config.depth = reader.size("num_hidden_layers", 32, 0, kMostBlocks);
   config.heads = reader.size("num_attention_heads", 32);
-  const int64_t kv = family == "llama" ? config.heads : mistral ? 8 : 32;
-  config.kv_heads = reader.size("num_key_value_heads", kv);
+  // Null means as many as heads, also where the classes have another default.
+  const bool ungrouped = family == "llama" || reader.says("num_key_value_heads");
+  config.kv_heads = reader.size("num_key_value_heads", ungrouped ? config.heads : mistral ? 8 : 32);
   const int64_t own = std::max<int64_t>(config.channels / config.heads, 1);
   config.head_dim = reader.size("head_dim", family == "qwen3" ? 128 : own);
   config.hidden = reader.size("intermediate_size", mistral ? 14336 : qwen(family) ? 22016 : 11008);

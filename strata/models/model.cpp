@@ -79,23 +79,28 @@ void read_notes(const std::string& path, Model& model) {
   model.notes.steps = fields.integer("steps", 0, 0, std::numeric_limits<int64_t>::max());
   model.notes.seed = fields.natural("seed", 0);
   model.notes.provenance = read_provenance(fields);
-  model.vit.slots = fields.text("slots", "none");
-  model.vit.slot_count = fields.integer("slot_count", 0, 0, kMaxRouteSteps);
+  model.slots() = fields.text("slots", "none");
+  model.slot_count() = fields.integer("slot_count", 0, 0, kMaxRouteSteps);
 }
 
 // Files of a language model's folder that other programs read and we hand on as they are.
 constexpr std::array kCompanions{
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",     "vocab.json",
     "merges.txt",     "tokenizer.model",       "chat_template.jinja",     "generation_config.json"};
+constexpr const char* kFurtherTemplates = "additional_chat_templates";  // a folder of them
 constexpr const char* kConfigAsOpened = "config.json";
 constexpr uint64_t kMostCompanion = uint64_t{128} << 20;  // bytes; vocabularies of 250,000 tokens take 20 MB
 
 void read_companions(const std::string& folder, Model& model) {
-  for (const char* name : kCompanions) {
-    const std::string path = folder + "/" + name;
-    std::error_code error;
-    if (fs::is_regular_file(path, error)) model.companions[name] = read_text(path, kMostCompanion);
-  }
+  std::error_code error;
+  const auto read = [&](const std::string& name) {
+    if (const std::string path = folder + "/" + name; fs::is_regular_file(path, error))
+      model.companions[name] = read_text(path, kMostCompanion);
+  };
+  for (const char* name : kCompanions) read(name);
+  for (const auto& entry : fs::directory_iterator(folder + "/" + kFurtherTemplates, error))
+    if (entry.path().extension() == ".jinja")
+      read(std::string(kFurtherTemplates) + "/" + entry.path().filename().string());
 }
 
 // A file may hold one table for embedding and head where config.json says they are tied, or both.
@@ -160,8 +165,8 @@ ordered_json notes_to_json(const Model& model) {
     provenance.push_back({{"operation", step.operation}, {"detail", step.detail}, {"sources", step.sources}});
   return {{"format", kFormat},
           {"architecture", model.architecture},
-          {"slots", model.vit.slots},
-          {"slot_count", model.vit.slot_count},
+          {"slots", model.slots()},
+          {"slot_count", model.slot_count()},
           {"block_ids", notes.block_ids},
           {"trained_routes", notes.trained_routes},
           {"recipe", notes.recipe},
@@ -187,7 +192,7 @@ void check_replaceable(const std::string& folder) {
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
     const bool ours = name == "config.json" || name == "preprocessor_config.json" || name == "strata.json" ||
-                      name == "model.safetensors.index.json" ||
+                      name == "model.safetensors.index.json" || name == kFurtherTemplates ||
                       std::find(kCompanions.begin(), kCompanions.end(), name) != kCompanions.end() ||
                       (name.starts_with("model") && name.ends_with(".safetensors"));
     if (!ours)
@@ -202,7 +207,9 @@ void write_language_files(const std::string& folder, const Model& model, const s
     if (name == kConfigAsOpened) {
       opened = ordered_json::parse(text);
     } else {
-      write_file_atomic(folder + "/" + name, text);
+      const std::string path = folder + "/" + name;
+      fs::create_directories(fs::path(path).parent_path());
+      write_file_atomic(path, text);
     }
   }
   write_json(folder + "/config.json", language_to_json(model.language, opened, dtype));

@@ -43,6 +43,11 @@ struct Model {
 
   bool is_language() const { return architecture != "vit"; }
   int64_t depth() const { return is_language() ? language.depth : vit.depth; }
+  /// LayerShuffle's variant and how many slots it knows (0: depth), of whichever kind the model is.
+  std::string& slots() { return is_language() ? language.slots : vit.slots; }
+  const std::string& slots() const { return is_language() ? language.slots : vit.slots; }
+  int64_t& slot_count() { return is_language() ? language.slot_count : vit.slot_count; }
+  int64_t slot_count() const { return is_language() ? language.slot_count : vit.slot_count; }
 
   /// The first stack.
   Stack& stack() { return stacks.front(); }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
@@ -17,53 +18,91 @@ namespace {
 constexpr const char* kConfigFile = "/adapter_config.json";
 constexpr const char* kTensorFile = "/adapter_model.safetensors";
 constexpr std::string_view kPrefix = "base_model.model.";
+constexpr std::string_view kWeight = ".weight", kBias = ".bias";
 constexpr uint64_t kMostConfig = uint64_t{16} << 20;
 
-struct Half {
-  std::string module;
+constexpr std::string_view kBaseLayer = ".base_layer";
+
+// What a tensor of an adapter is, by its name.
+struct Role {
+  enum class Kind { linear, table, whole } kind = Kind::whole;
+  std::string module;  // of a half: what it belongs to
   bool is_a = false;
 };
 
-// base_model.model.<module>.lora_A.weight, with or without the adapter's name "default" in front of ".weight".
-std::optional<Half> half_of(std::string_view name) {
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
+// <module>.lora_A.weight or <module>.lora_embedding_A, with or without the adapter's name "default".
+Role role_of(std::string_view name) {
   for (const bool is_a : {true, false})
-    for (const std::string_view end : {".weight", ".default.weight"}) {
-      const std::string tail = (is_a ? ".lora_A" : ".lora_B") + std::string(end);
-      if (name.size() > tail.size() && name.ends_with(tail))
-        return Half{std::string(name.substr(0, name.size() - tail.size())), is_a};
-    }
-  return std::nullopt;
+    for (const std::string_view adapter : {"", ".default"})
+      for (const auto& [kind, start, end] : {std::tuple(Role::Kind::linear, ".lora_", ".weight"),
+                                             std::tuple(Role::Kind::table, ".lora_embedding_", "")}) {
+        const std::string tail = std::string(start) + (is_a ? "A" : "B") + std::string(adapter) + end;
+        if (name.size() > tail.size() && name.ends_with(tail))
+          return {kind, std::string(name.substr(0, name.size() - tail.size())), is_a};
+      }
+  return {};
 }
 
-// Where a layer of the checkpoint lies in a weight of the stack.
-struct LayerPlace {
+// "model.layers.0.q_proj.bias" of model.layers.0.q_proj.base_layer.bias: PEFT wraps a layer that it adapts.
+std::string unwrapped(std::string name) {
+  const size_t last = name.rfind('.');
+  if (last != std::string::npos && std::string_view(name).substr(0, last).ends_with(kBaseLayer))
+    name.erase(last - kBaseLayer.size(), kBaseLayer.size());
+  return name;
+}
+
+std::string module_of(const std::string& tensor) {
+  return tensor.substr(0, std::min(tensor.rfind('.'), tensor.size()));
+}
+
+// Where a tensor of the checkpoint lies in a weight of the stack.
+struct TensorPlace {
   ParamInfo param;
   FileTensor form;
   int64_t row = 0, rows = 0, columns = 0;
+
+  bool matrix() const { return form.shape.size() == 2 && form.name.ends_with(kWeight); }
+  bool shared() const { return param.name.starts_with("shared."); }
+  bool head() const { return param.name == "head.weight"; }
+  // Looked up by row.
+  bool table() const {
+    return shared() || param.name == "embed.tokens.weight" || param.name == "embed.positions.weight";
+  }
+  // What "all-linear" means.
+  bool linear() const { return matrix() && !table() && !head(); }
 };
 
-// Every matrix of the stack by the path of its layer in the checkpoint.
-std::map<std::string, LayerPlace> places_of(const Stack& stack, const CheckpointNames& names) {
-  constexpr std::string_view end = ".weight";
-  std::map<std::string, LayerPlace> places;
+// By the tensor's name in the checkpoint.
+using TensorPlaces = std::map<std::string, TensorPlace>;
+
+TensorPlaces places_of(const Stack& stack, const CheckpointNames& names) {
+  TensorPlaces places;
   for (const ParamInfo& param : params_of(stack)) {
     int64_t row = 0;
     for (const FileTensor& form : names.tensors(param)) {
-      if (form.shape.size() != 2 || !form.name.ends_with(end)) continue;
       const bool transposed = form.layout == FileTensor::Layout::transposed;
-      const int64_t rows = form.shape[transposed ? 1 : 0], columns = form.shape[transposed ? 0 : 1];
-      places.emplace(form.name.substr(0, form.name.size() - end.size()), LayerPlace{param, form, row, rows, columns});
+      const int64_t rows = form.shape[transposed ? 1 : 0];
+      const int64_t columns = c10::multiply_integers(form.shape) / std::max<int64_t>(rows, 1);
+      places.emplace(form.name, TensorPlace{param, form, row, rows, columns});
       row += rows;
     }
   }
   return places;
 }
 
-// Tables that are looked up by row, and the head: "all-linear" leaves them out.
-bool ordinary_linear(const LayerPlace& place) {
-  return place.param.name.starts_with("blocks.");
+const TensorPlace& place_of(const TensorPlaces& places, const CheckpointNames& names, const std::string& tensor) {
+  const auto found = places.find(names.canonical(tensor));
+  if (found == places.end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, place] : places) known.push_back(module_of(name));
+    const std::string module = module_of(tensor);
+    fail("adapter: the model has no layer ", in_quotes(module), suggestion(module, known),
+         "; was the adapter made for another model, or for a head that is tied to the table of tokens?");
+  }
+  if (found->second.shared())
+    fail("adapter: layer ", in_quotes(module_of(tensor)),
+         " is the table of tokens, which the head is tied to; expected an adapter that leaves it alone");
+  return found->second;
 }
 
 // "attn.c_proj" of transformer.h.0.attn.c_proj: two layers may end alike.
@@ -77,10 +116,36 @@ std::string within_layer(const std::string& module) {
   return module.substr(begin);
 }
 
-std::string canonical_module(const CheckpointNames& names, const std::string& module) {
-  constexpr std::string_view end = ".weight";
-  const std::string name = names.canonical(module + std::string(end));
-  return name.substr(0, name.size() - end.size());
+// Low-rank matrices move rows alone: a transposed layer changes by (b a)^T in the file, so by b a here.
+FileTensor form_of_b(FileTensor form) {
+  if (form.layout == FileTensor::Layout::transposed) form.layout = FileTensor::Layout::as_is;
+  return form;
+}
+
+Tensor read_values(const TensorView& view, const std::string& path) {
+  Tensor value = to_tensor(view);
+  if (!value.is_floating_point())
+    fail(path, ": tensor ", in_quotes(view.name), ": expected floating-point numbers, found ", dtype_name(view.dtype));
+  return value.scalar_type() == at::kDouble ? value : value.to(at::kFloat);
+}
+
+// Whether the config accounts for a tensor that is no half of a pair.
+bool explained(const PeftConfig& config, const std::string& name) {
+  const bool stored_base = name.ends_with(std::string(kBaseLayer) + std::string(kWeight));
+  return stored_base || (config.bias != "none" && name.ends_with(kBias)) || config.saves(module_of(unwrapped(name)));
+}
+
+void check_pairs(const std::map<std::string, Adapter::Pair>& pairs, const PeftConfig& config, const std::string& path,
+                 const char* kind) {
+  for (const auto& [module, pair] : pairs) {
+    if (!pair.a.defined() || !pair.b.defined())
+      fail(path, ": layer ", in_quotes(module), ": expected ", kind, "A and ", kind, "B, found only ", kind,
+           pair.a.defined() ? "A" : "B");
+    const int64_t rank = config.rank_of(module);
+    if (pair.a.size(0) != rank || pair.b.size(1) != rank)
+      fail(path, ": layer ", in_quotes(module), ": expected rank ", rank, ", as ", kConfigFile + 1, " says, found ",
+           kind, "A ", pair.a.sizes(), " and ", kind, "B ", pair.b.sizes());
+  }
 }
 
 }  // namespace
@@ -91,34 +156,30 @@ Adapter read_adapter(const std::string& folder) {
   adapter.config = peft_config_from_json(read_text(config_path, kMostConfig), config_path);
   const Safetensors file(path);
   for (const TensorView& view : file.tensors()) {
-    const auto half = half_of(view.name);
-    if (!half)
-      fail(
-          path, ": tensor ", in_quotes(view.name),
-          ": expected base_model.model.<layer>.lora_A.weight or lora_B.weight; PEFT applies nothing under other names, "
-          "and other parts of an adapter are not read");
+    if (!view.name.starts_with(kPrefix))
+      fail(path, ": tensor ", in_quotes(view.name), ": expected a name that begins with ", kPrefix,
+           ", as PEFT applies nothing under other names");
+    const std::string name = view.name.substr(kPrefix.size());
+    const Role role = role_of(name);
+    if (role.kind == Role::Kind::whole) {
+      if (!explained(adapter.config, name))
+        fail(path, ": tensor ", in_quotes(view.name),
+             ": expected low-rank matrices, or what modules_to_save or bias of ", kConfigFile + 1,
+             " say was trained whole");
+      adapter.whole.emplace(name, read_values(view, path));
+      continue;
+    }
     if (view.shape.size() != 2)
       fail(path, ": tensor ", in_quotes(view.name), ": expected two dimensions, found ", view.shape.size());
-    Tensor value = to_tensor(view);
-    if (!value.is_floating_point())
-      fail(path, ": tensor ", in_quotes(view.name), ": expected floating-point numbers, found ",
-           dtype_name(view.dtype));
-    if (value.scalar_type() != at::kDouble) value = value.to(at::kFloat);
-    Adapter::Pair& pair = adapter.modules[half->module];
-    Tensor& place = half->is_a ? pair.a : pair.b;
+    Adapter::Pair& pair = (role.kind == Role::Kind::linear ? adapter.modules : adapter.tables)[role.module];
+    Tensor& place = role.is_a ? pair.a : pair.b;
     if (place.defined()) fail(path, ": expected each matrix once, found ", in_quotes(view.name), " a second time");
-    place = value;
+    place = read_values(view, path);
   }
-  if (adapter.modules.empty()) fail(path, ": expected at least one adapted layer, found none");
-  for (const auto& [module, pair] : adapter.modules) {
-    if (!pair.a.defined() || !pair.b.defined())
-      fail(path, ": layer ", in_quotes(module), ": expected lora_A and lora_B, found only ",
-           pair.a.defined() ? "lora_A" : "lora_B");
-    const int64_t rank = adapter.config.rank_of(module);
-    if (pair.a.size(0) != rank || pair.b.size(1) != rank)
-      fail(path, ": layer ", in_quotes(module), ": expected rank ", rank, ", as ", kConfigFile + 1,
-           " says, found lora_A ", pair.a.sizes(), " and lora_B ", pair.b.sizes());
-  }
+  if (adapter.modules.empty() && adapter.tables.empty())
+    fail(path, ": expected at least one adapted layer, found none");
+  check_pairs(adapter.modules, adapter.config, path, "lora_");
+  check_pairs(adapter.tables, adapter.config, path, "lora_embedding_");
   return adapter;
 }
 
@@ -130,6 +191,11 @@ void write_adapter(const std::string& folder, const Adapter& adapter) {
     tensors.emplace(std::string(kPrefix) + module + ".lora_A.weight", pair.a);
     tensors.emplace(std::string(kPrefix) + module + ".lora_B.weight", pair.b);
   }
+  for (const auto& [module, pair] : adapter.tables) {
+    tensors.emplace(std::string(kPrefix) + module + ".lora_embedding_A", pair.a);
+    tensors.emplace(std::string(kPrefix) + module + ".lora_embedding_B", pair.b);
+  }
+  for (const auto& [name, value] : adapter.whole) tensors.emplace(std::string(kPrefix) + name, value);
   save_tensors(folder + kTensorFile, tensors);
   write_file_atomic(folder + kConfigFile, peft_config_to_json(adapter.config));
 }
@@ -146,40 +212,93 @@ LowRank stack_low_rank(const std::vector<RowsLowRank>& parts, int64_t out) {
   return {.a = at::cat(a, 0), .b = at::cat(b, 1), .scale = 1, .choice = {}};
 }
 
-Overlay adapter_overlay(const Adapter& adapter, const Stack& stack, const CheckpointNames& names) {
-  const auto places = places_of(stack, names);
-  std::vector<std::string> known;
-  for (const auto& [module, place] : places) known.push_back(module);
-  std::map<std::string, std::vector<RowsLowRank>> parts;
-  std::map<std::string, int64_t> rows_of;
-  std::vector<std::string> given;
-  for (const auto& [module, pair] : adapter.modules) {
-    const auto found = places.find(canonical_module(names, module));
-    if (found == places.end())
-      fail("adapter: the model has no layer ", in_quotes(module), suggestion(module, known),
-           "; was the adapter made for another model?");
-    const LayerPlace& place = found->second;
-    if (!ordinary_linear(place) && place.param.name != "head.weight")
-      fail("adapter: layer ", in_quotes(module),
-           " is a table of tokens or positions, which low-rank changes do not reach");
-    if (pair.a.size(1) != place.columns || pair.b.size(0) != place.rows)
-      fail("adapter: layer ", in_quotes(module), ": expected lora_A [rank, ", place.columns, "] and lora_B [",
-           place.rows, ", rank], found ", pair.a.sizes(), " and ", pair.b.sizes());
-    // A transposed layer changes by (b a)^T in the file, so by b a here; rows in another order move in b alone.
-    FileTensor form = place.form;
-    if (form.layout == FileTensor::Layout::transposed) form.layout = FileTensor::Layout::as_is;
-    parts[place.param.name].push_back({pair.a, from_file(pair.b, form), adapter.config.scale_of(module), place.row});
-    rows_of[place.param.name] = place.param.shape[0];
-    given.push_back(found->first);
+namespace {
+
+// Puts together what an adapter changes, and remembers what it was given for.
+class OverlayMaker {
+ public:
+  OverlayMaker(const Adapter& adapter, const Stack& stack, const CheckpointNames& names)
+      : config_(adapter.config), stack_(stack), names_(names), places_(places_of(stack, names)) {
+    for (const auto& [name, value] : adapter.whole) put_whole(name, value);
+    for (const auto& [module, pair] : adapter.tables) put_table(module, pair);
+    for (const auto& [module, pair] : adapter.modules) put_linear(module, pair);
+    check_complete();
+    for (const auto& [name, list] : parts_)
+      overlay_.low_rank.emplace(name, stack_low_rank(list, stack.weights.at(name).size(0)));
   }
-  std::sort(given.begin(), given.end());
-  for (const auto& [module, place] : places)
-    if (adapter.config.targets(module, ordinary_linear(place)) &&
-        !std::binary_search(given.begin(), given.end(), module))
-      fail("adapter: target_modules names ", in_quotes(module), ", but the adapter holds no matrices for it");
-  Overlay overlay;
-  for (const auto& [name, list] : parts) overlay.low_rank.emplace(name, stack_low_rank(list, rows_of[name]));
-  return overlay;
+  Overlay take() { return std::move(overlay_); }
+
+ private:
+  // A tensor in place of the model's, or of the rows it is in one of ours.
+  void put_whole(const std::string& name, const Tensor& value) {
+    const TensorPlace& place = place_of(places_, names_, unwrapped(name));
+    if (value.sizes() != at::IntArrayRef(place.form.shape))
+      fail("adapter: ", in_quotes(name), ": expected ", at::IntArrayRef(place.form.shape), " as in the model, found ",
+           value.sizes());
+    Tensor& whole = overlay_.replace[place.param.name];
+    if (!whole.defined()) whole = stack_.weights.at(place.param.name).detach().clone();
+    whole.slice(0, place.row, place.row + place.rows).copy_(from_file(value, place.form));
+    given_.insert(place.form.name);
+  }
+
+  const TensorPlace& matrix_of(const std::string& module, const Adapter::Pair& pair, bool table) {
+    const TensorPlace& place = place_of(places_, names_, module + std::string(kWeight));
+    const std::string path = module_of(place.form.name);
+    if (!place.matrix() || table != place.table())
+      fail("adapter: layer ", in_quotes(module), ": expected ",
+           table ? "a table of tokens or positions" : "a linear layer", ", found another kind");
+    if (!config_.targets(module, place.linear()) && !config_.targets(path, place.linear()))
+      fail("adapter: layer ", in_quotes(module),
+           " has matrices, but the config's target_modules and what goes with them leave it out, so PEFT would too");
+    const int64_t out = table ? place.columns : place.rows, in = table ? place.rows : place.columns;
+    if (pair.a.size(1) != in || pair.b.size(0) != out)
+      fail("adapter: layer ", in_quotes(module), ": expected A [rank, ", in, "] and B [", out, ", rank], found ",
+           pair.a.sizes(), " and ", pair.b.sizes());
+    adapted_.insert(place.form.name);
+    return place;
+  }
+
+  void put_table(const std::string& module, const Adapter::Pair& pair) {
+    const TensorPlace& place = matrix_of(module, pair, true);
+    overlay_.add[place.param.name] = config_.scale_of(module) * at::mm(pair.b, pair.a).t();
+  }
+
+  void put_linear(const std::string& module, const Adapter::Pair& pair) {
+    const TensorPlace& place = matrix_of(module, pair, false);
+    const double scale = config_.scale_of(module);
+    if (place.head())  // is read whole, by the loss for one
+      overlay_.add[place.param.name] = scale * at::mm(pair.b, pair.a);
+    else
+      parts_[place.param.name].push_back({pair.a, from_file(pair.b, form_of_b(place.form)), scale, place.row});
+  }
+
+  // PEFT would leave fresh matrices, or the base model's numbers, where the adapter has none.
+  void check_complete() const {
+    for (const auto& [name, place] : places_) {
+      const std::string module = module_of(name);
+      const bool targeted = config_.targets(module, place.linear());
+      if (place.matrix() && targeted && !place.shared() && !adapted_.contains(name))
+        fail("adapter: target_modules names ", in_quotes(module), ", but the adapter holds no matrices for it");
+      const bool bias = name.ends_with(kBias) && (config_.bias == "all" || (config_.bias == "lora_only" && targeted));
+      if ((bias || config_.saves(module)) && !given_.contains(name))
+        fail("adapter: ", bias ? "bias" : "modules_to_save", " asks for ", in_quotes(name),
+             ", but the adapter does not hold it");
+    }
+  }
+
+  const PeftConfig& config_;
+  const Stack& stack_;
+  const CheckpointNames& names_;
+  TensorPlaces places_;
+  Overlay overlay_;
+  std::map<std::string, std::vector<RowsLowRank>> parts_;  // by weight of the stack
+  std::set<std::string> given_, adapted_;                  // tensors of the checkpoint
+};
+
+}  // namespace
+
+Overlay adapter_overlay(const Adapter& adapter, const Stack& stack, const CheckpointNames& names) {
+  return OverlayMaker(adapter, stack, names).take();
 }
 
 Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointNames& names, PeftConfig config) {
@@ -187,9 +306,10 @@ Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointN
   const auto places = places_of(stack, names);
   std::optional<double> scale;
   std::set<std::string> targets, done;
-  for (const auto& [module, place] : places) {
+  for (const auto& [tensor, place] : places) {
     const auto found = overlay.low_rank.find(place.param.name);
-    if (found == overlay.low_rank.end()) continue;
+    if (!place.matrix() || found == overlay.low_rank.end()) continue;
+    const std::string module = module_of(tensor);
     const LowRank& change = found->second;
     if (change.choice.defined())
       fail("adapter: ", place.param.name, " has a change for each row; expected one for all");
@@ -198,8 +318,7 @@ Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointN
     if (rank != config.rank || change.scale != *scale)
       fail("adapter: expected one rank and scale for all layers, got ", rank, " and ", change.scale, " for ",
            place.param.name);
-    FileTensor form = place.form;
-    if (form.layout == FileTensor::Layout::transposed) form.layout = FileTensor::Layout::as_is;
+    FileTensor form = form_of_b(place.form);
     form.shape = {place.rows, rank};
     const Tensor b = change.b.detach().slice(0, place.row, place.row + place.rows).contiguous();
     adapter.modules[module] = {change.a.detach().contiguous(), to_file(b, form).contiguous()};
@@ -212,13 +331,19 @@ Adapter adapter_of(const Overlay& overlay, const Stack& stack, const CheckpointN
          overlay.low_rank.size(), " of which ", done.size(), " are");
   config.alpha = *scale * static_cast<double>(config.rank);
   config.rslora = false;
-  config.target_modules.assign(targets.begin(), targets.end());
+  config.target_modules = {{targets.begin(), targets.end()}, std::nullopt};
   adapter.config = std::move(config);
   return adapter;
 }
 
-void add_low_rank(Stack& stack, const Overlay& overlay) {
+void merge_overlay(Stack& stack, const Overlay& overlay) {
   const at::NoGradGuard no_grad;
+  for (const auto& [name, value] : overlay.replace)
+    stack.weights.set(name, value.to(stack.weights.at(name).scalar_type()));
+  for (const auto& [name, value] : overlay.add) {
+    const Tensor& weight = stack.weights.at(name);
+    stack.weights.set(name, weight + value.to(weight.scalar_type()));
+  }
   for (const auto& [name, change] : overlay.low_rank) {
     const Tensor& weight = stack.weights.at(name);
     stack.weights.set(name, weight + (change.scale * at::mm(change.b, change.a)).to(weight.scalar_type()));
@@ -226,7 +351,7 @@ void add_low_rank(Stack& stack, const Overlay& overlay) {
 }
 
 void merge_adapter(const Adapter& adapter, Stack& stack, const CheckpointNames& names) {
-  add_low_rank(stack, adapter_overlay(adapter, stack, names));
+  merge_overlay(stack, adapter_overlay(adapter, stack, names));
 }
 
 }  // namespace strata

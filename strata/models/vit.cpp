@@ -63,8 +63,6 @@ struct Wiring {
 };
 
 Wiring wiring(const VitConfig& config) {
-  if (config.slots != "none" && config.slots != "position" && config.slots != "predict")
-    fail("vit: slots must be none, position or predict, got '", config.slots, "'");
   if (config.depth < 0 || config.depth > kMaxBlockIndex || config.classes < 0)
     fail("vit: expected a depth from 0 to ", kMaxBlockIndex, " and 0 classes (no head) or more, got depth ",
          config.depth, " and ", config.classes, " classes");
@@ -78,8 +76,7 @@ Wiring wiring(const VitConfig& config) {
                                   .norm_eps = config.norm_eps,
                                   .qkv_bias = config.qkv_bias,
                                   .init_std = config.init_std});
-  if (config.slots == "position") parts.insert(parts.begin(), {"place", std::make_shared<SlotAdapter>(slots)});
-  if (config.slots == "predict") parts.push_back({"predict", std::make_shared<SlotPredictor>(slots)});
+  add_slot_parts(parts, config.slots, slots, "vit");
   // Blocks hold configuration only, so all of them can be one object.
   const std::vector<BlockPtr> blocks(config.depth, std::make_shared<Composite>("transformer", std::move(parts)));
   return {

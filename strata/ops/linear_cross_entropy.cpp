@@ -18,8 +18,9 @@ using Optional = std::optional<at::Tensor>;
 using Results = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
 // Logits that exist at a time: few enough to be small beside the weights, enough rows for the products to reach their
-// speed and for reading the weights and their gradient once more to cost little.
-constexpr int64_t kTileFloats = int64_t{1} << 24;
+// speed and for reading the weights and their gradient once more to cost little (GPT-2's head: 512 rows take 6 % less
+// time at once than in two halves).
+constexpr int64_t kTileFloats = int64_t{1} << 25;
 constexpr int64_t kLeastRows = 64;
 
 int64_t rows_of_tile(int64_t rows, int64_t classes) {

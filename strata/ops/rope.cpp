@@ -74,7 +74,7 @@ RopeFrequencies longrope(const RopeConfig& config, const Tensor& inverse, int64_
   double scale = config.attention_factor;
   if (scale == 0) {
     const auto start = static_cast<double>(original(config));
-    const double factor = config.factor != 1 ? config.factor : static_cast<double>(config.context) / start;
+    const double factor = config.factor > 0 ? config.factor : static_cast<double>(config.context) / start;
     scale = factor <= 1 ? 1.0 : std::sqrt(1 + std::log(factor) / std::log(start));
   }
   return {inverse / at::tensor(factors, at::kFloat), scale};

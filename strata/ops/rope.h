@@ -14,7 +14,7 @@ struct RopeConfig {
   std::string type = "default";
   double theta = 10000;
   double partial = 1;            // share of each head that turns: the first int(head_dim * partial) channels
-  double factor = 1;             // all but default
+  double factor = 1;             // all but default; longrope: 0 for context / original_context
   int64_t context = 2048;        // longest sequence the model takes
   int64_t original_context = 0;  // that it was pretrained with (llama3, yarn, longrope); 0: context
   double low_freq_factor = 1, high_freq_factor = 4;                      // llama3

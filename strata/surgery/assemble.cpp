@@ -85,6 +85,9 @@ void check_same_blocks(const std::string& name, const Model& source, const Model
     check("norms behind them", a.post_norm, b.post_norm);
     check("positions", a.positions, b.positions);
     check("the same rotation", a.rope == b.rope, true);
+    check("gates", a.gated, b.gated);
+    check("norms of queries and keys", a.qk_norm, b.qk_norm);
+    check("scaled scores", a.scale_scores, b.scale_scores);
     check("a window of", a.window, b.window);
   } else {
     const VitConfig &a = source.vit, &b = model.vit;
@@ -93,8 +96,8 @@ void check_same_blocks(const std::string& name, const Model& source, const Model
     check("hidden", a.hidden, b.hidden);
     check("norm_eps", a.norm_eps, b.norm_eps);
     check("qkv_bias", a.qkv_bias, b.qkv_bias);
-    check("slots", a.slots, b.slots);
   }
+  check("slots", source.slots(), model.slots());
   check("dtype", source.stack().weights.entries().front().value.scalar_type(),
         model.stack().weights.entries().front().value.scalar_type());
 }
@@ -135,10 +138,11 @@ Model without_weights(const Model& model, std::vector<std::string> block_ids, co
     }
   } else {
     result.vit.depth = depth;
-    if (model.vit.slots != "none" && model.vit.slot_count == 0)
-      result.vit.slot_count = std::max<int64_t>(model.vit.depth, 1);
-    if (model.vit.slots != "none" && depth > result.vit.slot_count)
-      fail("surgery: ", depth, " blocks, but the model knows ", result.vit.slot_count,
+  }
+  if (model.slots() != "none") {
+    if (model.slot_count() == 0) result.slot_count() = std::max<int64_t>(model.depth(), 1);
+    if (depth > result.slot_count())
+      fail("surgery: ", depth, " blocks, but the model knows ", result.slot_count(),
            " slots; it cannot tell the blocks behind them where they are");
   }
   result.notes.block_ids = std::move(block_ids);

@@ -67,7 +67,7 @@ AddedTokenFinder::AddedTokenFinder(const std::vector<Sought>& tokens) {
       edges_.set(key, {node});
       at_node_.push_back(nullptr);
     }
-    at_node_[node] = sought.token;
+    if (!at_node_[node]) at_node_[node] = sought.token;  // the first of equals
     tokens_.push_back(sought.token);
     first_[static_cast<uint8_t>(sought.content.front())] = true;
   }

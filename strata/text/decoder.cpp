@@ -84,7 +84,12 @@ std::string with_spaces(std::string_view token, const DecoderStep& step, std::st
   return result;
 }
 
-Tokens apply_step(const DecoderStep& step, Tokens tokens) {
+size_t bytes_in(const Tokens& tokens) {
+  return std::accumulate(tokens.begin(), tokens.end(), size_t{0},
+                         [](size_t sum, const std::string& token) { return sum + token.size(); });
+}
+
+Tokens apply_step(const DecoderStep& step, Tokens tokens, size_t most) {
   using Kind = DecoderStep::Kind;
   switch (step.kind) {
     case Kind::byte_level:
@@ -97,7 +102,10 @@ Tokens apply_step(const DecoderStep& step, Tokens tokens) {
       for (std::string& token : tokens) token = stripped(token, step);
       return tokens;
     case Kind::replace:
-      for (std::string& token : tokens) token = step.pattern.replace_all(token, step.text);
+      for (std::string& token : tokens) {
+        token = step.pattern.replace_all(token, step.text, most);
+        most -= token.size();
+      }
       return tokens;
     case Kind::metaspace:
       for (size_t i = 0; i < tokens.size(); ++i)
@@ -119,19 +127,21 @@ std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std
     for (size_t i = 0; i < tokens.size(); ++i) text.append(i > 0 ? " " : "").append(tokens[i]);
     return text;
   }
-  for (const DecoderStep& step : steps) tokens = apply_step(step, std::move(tokens));
+  const size_t most = most_replaced(bytes_in(tokens));
+  for (const DecoderStep& step : steps) tokens = apply_step(step, std::move(tokens), most);
   return joined(tokens);
 }
 
 std::string token_bytes(const std::vector<DecoderStep>& steps, std::string_view token) {
   using Kind = DecoderStep::Kind;
+  const size_t most = most_replaced(token.size());
   std::string text(token);
   for (const DecoderStep& step : steps) {
     if (step.kind == Kind::byte_level) return bytes_of(text);
     if (step.kind == Kind::byte_fallback) {
       if (const auto byte = fallback_byte(text)) return std::string(1, *byte);
     }
-    if (step.kind == Kind::replace) text = step.pattern.replace_all(text, step.text);
+    if (step.kind == Kind::replace) text = step.pattern.replace_all(text, step.text, most);
     if (step.kind == Kind::metaspace || step.kind == Kind::bpe) text = with_spaces(text, step, " ");
   }
   return text;

@@ -17,6 +17,7 @@ constexpr size_t kMostNodes = 500'000;
 constexpr size_t kLargestText = 4 << 20;
 constexpr int kDeepest = 200;
 constexpr int64_t kMostRepeats = 100'000;
+constexpr size_t kMostCopied = 64 << 20;  // bytes of text that repetitions read again
 constexpr uint32_t kLastCodePoint = 0x10ffff;
 
 void append(std::string& out, uint32_t code) {
@@ -366,6 +367,9 @@ class Parser {
     bool used = false;
     const auto copy = [&] {
       if (!std::exchange(used, true)) return one;
+      copied_ += behind - begin;
+      if (copied_ > kMostCopied)
+        reject("expected repetitions of less text in all, found more than ", kMostCopied, " bytes");
       at_ = begin;
       return item();
     };
@@ -521,6 +525,7 @@ class Parser {
   std::string_view text_;
   const std::string& name_;
   size_t at_ = 0;
+  size_t copied_ = 0;
   int depth_ = 0;
   Grammar grammar_;
   std::map<std::string, int32_t> names_;

@@ -23,6 +23,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kMostRules = 20'000;
 constexpr int kDeepest = 100;
 constexpr int64_t kMostItems = 10'000;
+constexpr uint64_t kMostCompared = 200'000;
 
 // Rules that schemas share; each is written when it is first asked for, after those it names.
 struct Shared {
@@ -301,6 +302,9 @@ class Writer {
 
   bool disjoint(const Json& a, const Json& b) const {
     const auto of_a = values_of(a), of_b = values_of(b);
+    compared_ += 1 + (of_a ? of_a->size() : 0) * (of_b ? of_b->size() : 0);
+    if (compared_ > kMostCompared)
+      fail(name_, ": oneOf: expected fewer alternatives and values to tell apart; write anyOf");
     if (of_a && of_b)
       return std::none_of(of_a->begin(), of_a->end(), [&](const Json& value) {
         return std::find(of_b->begin(), of_b->end(), value) != of_b->end();
@@ -456,26 +460,27 @@ class Writer {
         required.push_back(key.get<std::string>());
       }
     }
+    // An ordered_json looks through all its keys each time.
+    const std::set<std::string> needed(required.begin(), required.end());
+    std::set<std::string> described;
     struct Member {
       std::string text;
       bool required;
     };
     std::vector<Member> members;
-    const auto is_required = [&](const std::string& key) {
-      return std::find(required.begin(), required.end(), key) != required.end();
-    };
     const auto member = [&](const std::string& key, const std::string& value) {
-      members.push_back({literal(key) + " \":\" ws " + value, is_required(key)});
+      members.push_back({literal(key) + " \":\" ws " + value, needed.contains(key)});
     };
     const Json* additional = schema.contains("additionalProperties") ? &schema["additionalProperties"] : nullptr;
     for (const auto& [key, inner] : properties.items()) {
+      described.insert(key);
       // A property that nothing fulfils is left out.
-      if (inner == Json(false) && !is_required(key)) continue;
+      if (inner == Json(false) && !needed.contains(key)) continue;
       member(key, rule(inner, place + "/properties/" + key));
     }
     std::set<std::string> named;
     for (const std::string& key : required)
-      if (!properties.contains(key) && named.insert(key).second)
+      if (!described.contains(key) && named.insert(key).second)
         member(key, additional ? rule(*additional, place + "/additionalProperties") : use("value"));
     if (members.empty()) {
       if (!additional && !schema.contains("properties")) return use("object");
@@ -505,6 +510,7 @@ class Writer {
   std::string text_;
   int depth_ = 0;
   int64_t objects_ = 0;
+  mutable uint64_t compared_ = 0;  // alternatives and values, to tell them apart
 };
 
 }  // namespace

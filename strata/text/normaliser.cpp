@@ -1,5 +1,6 @@
 #include "strata/text/normaliser.h"
 
+#include "strata/base/error.h"
 #include "strata/text/byte_level.h"
 #include "strata/text/unicode.h"
 #include "strata/text/utf8.h"
@@ -38,7 +39,7 @@ std::string stripped(std::string_view text, bool left, bool right) {
   return {begin, right ? stop : end};
 }
 
-std::string apply_step(const NormaliserStep& step, std::string_view text) {
+std::string apply_step(const NormaliserStep& step, std::string_view text, size_t most) {
   using Kind = NormaliserStep::Kind;
   switch (step.kind) {
     case Kind::nfc:
@@ -58,7 +59,7 @@ std::string apply_step(const NormaliserStep& step, std::string_view text) {
     case Kind::prepend:
       return text.empty() ? std::string() : step.text + std::string(text);
     case Kind::replace:
-      return step.pattern.replace_all(text, step.text);
+      return step.pattern.replace_all(text, step.text, most);
     case Kind::byte_level:
       return byte_level_text(text);
   }
@@ -68,8 +69,12 @@ std::string apply_step(const NormaliserStep& step, std::string_view text) {
 }  // namespace
 
 std::string normalise(const std::vector<NormaliserStep>& steps, std::string_view text) {
+  const size_t most = most_replaced(text.size());
   std::string result(text);
-  for (const NormaliserStep& step : steps) result = apply_step(step, result);
+  for (const NormaliserStep& step : steps) {
+    result = apply_step(step, result, most);
+    if (result.size() > most) fail("normaliser: expected at most ", most, " bytes of text, found ", result.size());
+  }
   return result;
 }
 

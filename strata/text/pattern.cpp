@@ -54,7 +54,8 @@ Pattern::Pattern(std::string text, bool regex, const std::string& who) : text_(s
   int code = 0;
   PCRE2_SIZE offset = 0;
   compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text_.data()), text_.size(),
-                                     PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &offset, nullptr));
+                                     PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset,
+                                     nullptr));
   if (!compiled->code)
     fail(who, ": ", in_quotes(text_), " is no regular expression that we understand: at byte ", offset, ", ",
          message_of(code));
@@ -114,14 +115,27 @@ void Pattern::each_match(std::string_view text, const std::function<void(size_t,
   stretch(end);
 }
 
-std::string Pattern::replace_all(std::string_view text, std::string_view replacement) const {
+bool Pattern::found_in(std::string_view text) const {
+  bool found = false;
+  each_match(text, [&found](size_t, size_t) { found = true; });
+  return found;
+}
+
+std::string Pattern::replace_all(std::string_view text, std::string_view replacement, size_t most) const {
   std::string result;
   size_t copied = 0;
+  const auto add = [&](std::string_view part) {
+    if (part.size() > most - result.size())
+      fail("replacing ", in_quotes(text_), ": expected at most ", most, " bytes of text, found more");
+    result.append(part);
+  };
   each_match(text, [&](size_t begin, size_t end) {
-    result.append(text.substr(copied, begin - copied)).append(replacement);
+    add(text.substr(copied, begin - copied));
+    add(replacement);
     copied = end;
   });
-  return result.append(text.substr(copied));
+  add(text.substr(copied));
+  return result;
 }
 
 }  // namespace strata

@@ -8,7 +8,7 @@
 namespace strata {
 
 /// What Split and Replace look for: a literal text or a regular expression, searched from left to right without
-/// overlaps.
+/// overlaps. As in the tokenizers library (Oniguruma), ^ and $ match at the ends of every line.
 class Pattern {
  public:
   Pattern() = default;
@@ -21,7 +21,10 @@ class Pattern {
   /// Calls found(begin, end) for every match, in order. Expressions see ill-formed bytes as borders of the text and
   /// never match them. Throws Error when a match costs too much.
   void each_match(std::string_view text, const std::function<void(size_t, size_t)>& found) const;
-  std::string replace_all(std::string_view text, std::string_view replacement) const;
+  /// Throws Error also when the result would have more than `most` bytes.
+  std::string replace_all(std::string_view text, std::string_view replacement, size_t most) const;
+  /// Whether there is a match.
+  bool found_in(std::string_view text) const;
 
  private:
   struct Compiled;
@@ -30,5 +33,12 @@ class Pattern {
   bool regex_ = false;
   std::shared_ptr<const Compiled> compiled_;
 };
+
+/// How large the text of a tokenizer may become on its way through normalisers or decoders: far above what published
+/// ones make of any text, far below what a chain of replacements that double it would.
+constexpr size_t most_replaced(size_t bytes) {
+  constexpr size_t growth = 64, allowance = size_t{1} << 20;
+  return bytes * growth + allowance;
+}
 
 }  // namespace strata

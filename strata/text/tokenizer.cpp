@@ -51,6 +51,26 @@ std::vector<Name> names_of(const TokenizerConfig& config) {
   return names;
 }
 
+// Added tokens are looked for at every byte of a text, to their whole length where the text begins like them.
+void check_length(const std::string& content, const std::string& who) {
+  constexpr size_t longest = 1024;
+  if (content.size() > longest)
+    fail(who, ": expected added tokens of at most ", longest, " bytes, found ", in_quotes(content.substr(0, 40)),
+         " of ", content.size());
+}
+
+// Tables have a row for each id up to the highest: few tokens may not ask for millions of rows.
+void check_ids(const TokenizerConfig& config, const std::string& who) {
+  constexpr size_t free = 100'000;
+  const size_t count = config.model.vocab.size() + config.added.size(), most = 4 * count + free;
+  const auto check = [&](int32_t id, const std::string& token) {
+    if (id >= 0 && static_cast<size_t>(id) >= most)
+      fail(who, ": expected ids below ", most, " for ", count, " tokens, found ", id, " for ", in_quotes(token));
+  };
+  for (const auto& [token, id] : config.model.vocab) check(id, token);
+  for (const AddedToken& added : config.added) check(added.id, added.content);
+}
+
 // An added token's id is free or the vocabulary's own for it, and no other token's.
 void check_added(const TokenizerConfig& config, const std::string& who) {
   std::vector<const std::string*> owner;
@@ -65,6 +85,7 @@ void check_added(const TokenizerConfig& config, const std::string& who) {
       fail(who, ": expected added tokens to have a content, found an empty one with id ", added.id);
     if (added.id < 0 || added.id >= kMostTokens)
       fail(who, ": expected ids from 0 to ", kMostTokens - 1, ", found ", added.id, " for ", in_quotes(added.content));
+    check_length(added.content, who);
     if (!seen.insert(added.content).second)
       fail(who, ": expected each added token once, found ", in_quotes(added.content), " twice");
     const auto in_vocab = config.model.vocab.find(added.content);
@@ -105,6 +126,7 @@ struct Tokenizer::State {
 };
 
 void Tokenizer::State::build(const std::string& who) {
+  check_ids(config, who);
   check_added(config, who);
   for (const std::vector<int32_t>* ids : {&config.before, &config.after})
     for (const int32_t id : *ids)
@@ -123,6 +145,7 @@ void Tokenizer::State::build(const std::string& who) {
       continue;
     }
     const std::string content = normalise(config.normaliser, token.content);
+    check_length(content, who);
     if (content != token.content) normalised_names.emplace(token.id, content);
     normalised.push_back({content, &token});
   }

@@ -16,8 +16,11 @@ TextCodec codec_of(const Tokenizer& tokenizer, const std::string& name) {
                   .bytes = {},
                   .start = tokenizer.config().before,
                   .end = tokenizer.eos(),
+                  .start_text = "",
+                  .end_text = tokenizer.eos() ? tokenizer.token(*tokenizer.eos()) : "",
                   .files = {{"tokenizer.json", tokenizer_to_json(tokenizer)},
                             {"tokenizer_config.json", tokenizer_config_to_json(tokenizer)}}};
+  for (const int32_t id : codec.start) codec.start_text += tokenizer.token(id);
   for (int32_t id = 0; id < tokenizer.vocab_size(); ++id)
     codec.bytes.push_back(tokenizer.special(id) ? 0 : static_cast<int32_t>(tokenizer.bytes(id).size()));
   return codec;

@@ -1,5 +1,4 @@
 #include "strata/data/chat_text.h"
-#include "strata/formats/chat_template_file.h"
 #include "strata/models/adapt.h"
 #include "strata/train/codec.h"
 #include "strata/train/loop.h"
@@ -17,11 +16,16 @@ LoadOptions load_options(const Recipe& recipe, int64_t limit) {
 TrainData load_text(const Recipe& recipe) {
   const TextConfig& text = recipe.data.text;
   DocumentOptions options{.field = text.field, .separator = text.separator};
-  // A checkpoint's conversations look as its own template has them.
+  // Conversations look as the checkpoint's own template has them, else as ours, which the model then gets.
   const std::string& start = recipe.model.start;
-  if (const std::string folder = start.empty() || start.ends_with(".gguf") ? "" : model_folder(start); !folder.empty())
-    if (ChatTemplates templates = open_chat_templates(folder); !templates.empty())
-      options.chat = chat_text(std::move(templates));
+  const ChatText chat = start.empty() ? ChatText(plain_chat) : chat_text_of(open_model_header(start).companions, start);
+  bool framed = false, chats = false;
+  options.chat = [&](const Conversation& conversation) {
+    TextDocument document = chat(conversation);
+    chats = true;
+    framed = framed || document.framed;
+    return document;
+  };
   const std::vector<TextDocument> documents = read_documents(recipe.data.set, options);
   const TextCodec codec = codec_of(text, recipe.model.start, documents);
   const TextSet all = tokenised(documents, codec, recipe.data.set);
@@ -33,6 +37,7 @@ TrainData load_text(const Recipe& recipe) {
     data.test_text = tokenised(read_documents(text.test, options), codec, text.test);
   }
   data.test_text = first_tokens(data.test_text, text.test_tokens);
+  if (chats && !framed) data.text.files["chat_template.jinja"] = plain_chat_template(codec.start_text, codec.end_text);
   return data;
 }
 
@@ -51,7 +56,9 @@ TrainData load_data(const Recipe& recipe) {
 Model first_model(const Recipe& recipe) {
   const Random random = Random(recipe.train.seed).fork(kWeights);
   const ModelConfig& model = recipe.model;
-  if (recipe.is_text()) return model.start.empty() ? make_model(model.language, random) : open_model(model.start);
+  if (recipe.is_text())
+    return model.start.empty() ? make_model(model.language, random)
+                               : adapted(open_model(model.start), model.language, random);
   if (model.start.empty()) return make_model(model.vit, random);
   return adapted(open_model(model.start), model.vit, model.fresh_head, random);
 }

@@ -295,7 +295,7 @@ Stack Run::weights_to_use() const {
   const auto& values = ema_.empty() ? params_.values : ema_;
   Stack stack = model_.stack();
   if (lora_) {
-    add_low_rank(stack, lora_overlay(*lora_, values));
+    merge_overlay(stack, lora_overlay(*lora_, values));
     return stack;
   }
   for (size_t i = 0; i < values.size(); ++i) stack.weights.set(params_.names[i], values[i].detach());

@@ -7,7 +7,9 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/suggest.h"
+#include "strata/formats/gguf.h"
 #include "strata/formats/safetensors_index.h"
+#include "strata/models/gguf_model.h"
 #include "strata/models/model.h"
 
 namespace strata {
@@ -112,10 +114,15 @@ void scale_resize(Recipe& recipe, const Recipe& defaults) {
 }
 
 // All tensors of a checkpoint, by name.
-std::string weights_checksum(const std::string& folder) {
-  const CheckpointTensors file = open_checkpoint_tensors(folder);
+std::string weights_checksum(const std::string& start) {
   std::string all;
-  for (const TensorView* view : file.tensors()) all += view->name + checksum(view->bytes);
+  const auto add = [&all](const auto& tensors) {
+    for (const auto* tensor : tensors) all += tensor->name + checksum(tensor->bytes);
+  };
+  if (is_gguf_path(start))
+    add(GgufFiles(start).tensors());
+  else
+    add(open_checkpoint_tensors(model_folder(start)).tensors());
   return checksum(all);
 }
 

@@ -273,6 +273,35 @@ TEST(Config, WrittenReadsBackTheSame) {
   }
 }
 
+TEST(Config, OverridesAreUtf8) {
+  EXPECT_THAT(override_error("name=\x88hello"), testing::HasSubstr("expected text in UTF-8"));
+  EXPECT_EQ(with({"name=\xc3\xa9"}).name, "\xc3\xa9");
+}
+
+TEST(Config, HostileTextIsRefused) {
+  const auto refuses = [](const std::string& text, const char* why) {
+    try {
+      (void)parse_toml(text, "x.toml");
+      ADD_FAILURE() << text.substr(0, 40);
+    } catch (const UsageError& error) {
+      EXPECT_THAT(error.what(), testing::AllOf(testing::StartsWith("x.toml:"), testing::HasSubstr(why)));
+    }
+  };
+  std::string path = "a";
+  for (int i = 0; i < 1'000'000; ++i) path += ".a";
+  refuses(path + " = 1", "x.toml:1: expected keys of at most 16 parts");
+  refuses("x = \"\"\"\n#\n\"\"\"\n[" + path + "]", "x.toml:4: expected keys of at most 16 parts");
+  refuses("x = { y = 1, " + path + " = 2 }", "at most 16 parts");
+  refuses("x = " + std::string(100'000, '['), "malformed TOML");
+  refuses("x = " + std::string(100, '[') + std::string(100, ']'), "at most 64 levels");
+  refuses("x = 1\nx = 2", "malformed TOML");
+  refuses("x = 2020-01-01", "a date or time");
+  const std::string dots(1000, '.');
+  EXPECT_NO_THROW((void)parse_toml("a.b = [0.1, 0.2, 1.5e3] # " + dots + "\nx = '" + dots + "'\ny = \"\\\"" + dots +
+                                       "\"\nz = \"\"\"" + dots + "\n\"" + dots + "\"\"\"\"\n\"" + dots + "\" = 1\n",
+                                   "x.toml"));
+}
+
 TEST(Config, ReadsAFile) {
   const TemporaryFolder folder;
   std::ofstream(folder.file("a.toml")) << "name = \"file\"\n";

@@ -13,7 +13,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-const nlohmann::json kTalk = nlohmann::json::parse(R"([
+using Json = nlohmann::ordered_json;
+
+const Json kTalk = Json::parse(R"([
   {"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"},
   {"role": "user", "content": "sure?"}, {"role": "assistant", "content": "yes"}])");
 
@@ -22,25 +24,41 @@ ChatText of(const std::string& source) {
 }
 
 TEST(ChatText, AnswersCountWithWhatEndsThem) {
-  const auto pieces =
+  const ChatText chat =
       of("{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}"
-         "{% if add_generation_prompt %}<assistant>{% endif %}")(kTalk);
-  EXPECT_THAT(pieces, ElementsAre(TextPiece{"<user>1+1?</s><assistant>", false}, TextPiece{"2</s>", true},
-                                  TextPiece{"<user>sure?</s><assistant>", false}, TextPiece{"yes</s>", true}));
+         "{% if add_generation_prompt %}<assistant>{% endif %}");
+  const TextDocument document = chat({kTalk});
+  EXPECT_TRUE(document.framed);
+  EXPECT_THAT(document.pieces, ElementsAre(TextPiece{"<user>1+1?</s><assistant>", false}, TextPiece{"2</s>", true},
+                                           TextPiece{"<user>sure?</s><assistant>", false}, TextPiece{"yes</s>", true}));
+  EXPECT_THAT(chat({kTalk, nullptr, 2}).pieces,
+              ElementsAre(TextPiece{"<user>1+1?</s><assistant>2</s><user>sure?</s><assistant>", false},
+                          TextPiece{"yes</s>", true}));
 }
 
 TEST(ChatText, MarksOfTheTemplateDecide) {
-  const auto pieces =
+  const ChatText chat =
       of("{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}|"
-         "{% else %}{{ m.content }}>{% endif %}{% endfor %}")(kTalk);
-  EXPECT_THAT(pieces, ElementsAre(TextPiece{"1+1?>", false}, TextPiece{"2", true}, TextPiece{"|sure?>", false},
-                                  TextPiece{"yes", true}, TextPiece{"|", false}));
+         "{% else %}{{ m.content }}>{% endif %}{% endfor %}");
+  EXPECT_THAT(chat({kTalk}).pieces,
+              ElementsAre(TextPiece{"1+1?>", false}, TextPiece{"2", true}, TextPiece{"|sure?>", false},
+                          TextPiece{"yes", true}, TextPiece{"|", false}));
+  EXPECT_THAT(chat({kTalk, nullptr, 2}).pieces,
+              ElementsAre(TextPiece{"1+1?>2|sure?>", false}, TextPiece{"yes", true}, TextPiece{"|", false}));
+}
+
+TEST(ChatText, ToolsAreWrittenInTheirOrder) {
+  const Json tools = Json::parse(R"([{"z": 1, "a": {"y": 2, "b": 3}}])");
+  const auto pieces =
+      of("{{ tools | tojson }}{% for m in messages %}<{{ m.content }}>{% endfor %}")({kTalk, &tools}).pieces;
+  EXPECT_THAT(pieces.at(0), (TextPiece{R"([{"z": 1, "a": {"y": 2, "b": 3}}]<1+1?>)", false}));
 }
 
 TEST(ChatText, ATemplateThatRewritesEarlierTextIsRefused) {
   const auto chat = of("{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}");
-  EXPECT_THAT([&] { chat(kTalk); }, ThrowsMessage<Error>(HasSubstr("{% generation %}")));
-  EXPECT_THAT([&] { chat(nlohmann::json::array()); }, ThrowsMessage<Error>(HasSubstr("expected a list")));
+  EXPECT_THAT([&] { chat({kTalk}); }, ThrowsMessage<Error>(HasSubstr("{% generation %}")));
+  const Json none = Json::array();
+  EXPECT_THAT([&] { chat({none}); }, ThrowsMessage<Error>(HasSubstr("expected a list")));
 }
 
 }  // namespace

@@ -92,6 +92,8 @@ TEST(TextDocuments, JsonLines) {
       one(R"({"prompt": [{"role": "assistant", "content": "a"}], "completion": [{"role": "assistant", "content": "b"}]})"),
       ElementsAre(TextPiece{"<|im_start|>assistant\n", false}, TextPiece{"a<|im_end|>\n", false},
                   TextPiece{"<|im_start|>assistant\n", false}, TextPiece{"b<|im_end|>\n", true}));
+  EXPECT_THAT(refusal([&] { one(R"({"messages": [{"role": "user", "content": "a"}], "tools": [{"name": "f"}]})"); }),
+              HasSubstr("x.jsonl:1: tools: expected none"));
 }
 
 TEST(TextDocuments, WrongJsonLinesAreNamed) {
@@ -118,6 +120,9 @@ TEST(TextSet, TokensAndWhatCounts) {
   EXPECT_TRUE(set.counted.equal(at::tensor({0, 0, 1, 1, 1, 1}).to(at::kBool)));
   EXPECT_TRUE(set.offsets.equal(at::tensor({0, 4, 6}, at::kLong)));
   EXPECT_FALSE(bytes_of({"a"}).counted.defined());
+  // What frames itself gets nothing around it.
+  EXPECT_EQ(text_of(tokenised({{{{"ab", true}}, true}, {{{"d", true}}}}, codec, "test").tokens),
+            std::string("abd\0", 4));
 }
 
 TEST(TextSet, HoldsOutEndsOfFewDocuments) {
@@ -126,6 +131,23 @@ TEST(TextSet, HoldsOutEndsOfFewDocuments) {
   EXPECT_EQ(text_of(held.tokens), "89ij");
   EXPECT_TRUE(held.offsets.equal(at::tensor({0, 2, 4}, at::kLong)));
   EXPECT_EQ(hold_out(bytes_of({"abc"}), 0).second.size(), 0);
+}
+
+// An answer that lost its end would teach a model not to end.
+TEST(TextSet, HoldsOutWholeConversations) {
+  std::vector<TextDocument> documents;
+  for (int i = 0; i < 6; ++i)
+    documents.push_back({{{"ask", false}, {std::string("answer") + static_cast<char>('0' + i), true}}});
+  const TextSet set = tokenised(documents, byte_codec(), "test");
+  const auto [train, held] = hold_out(set, 0.05);
+  EXPECT_EQ(train.documents(), 5);
+  EXPECT_EQ(held.documents(), 1);
+  EXPECT_EQ(train.size(), 50);
+  EXPECT_TRUE(train.counted.slice(0, 0, 10).equal(set.counted.slice(0, 0, 10)));
+  EXPECT_EQ(hold_out(set, 0).second.documents(), 0);
+  EXPECT_EQ(hold_out(tokenised({documents[0]}, byte_codec(), "test"), 0.3).second.documents(), 0)
+      << "nothing would be left";
+  EXPECT_EQ(first_tokens(set, 20).documents(), 2);
 }
 
 TEST(TextSet, HoldsOutWholeDocumentsOfMany) {

@@ -19,10 +19,10 @@ TEST(Choices, AreReadWithTheirSpaces) {
 {"question": "A ", "choices": ["b", "c"], "answer": "c"})",
                                        "x.jsonl", byte_codec());
   ASSERT_EQ(questions.size(), 2U);
-  EXPECT_EQ(questions[0].choices[0], (std::vector<int32_t>{' ', '2'}));
-  EXPECT_EQ(questions[0].choices[1], (std::vector<int32_t>{' ', '3'}));
-  EXPECT_EQ(questions[0].bytes[0], 2);
-  EXPECT_EQ(questions[1].choices[0], (std::vector<int32_t>{'b'}));
+  EXPECT_EQ(questions[0].choices[0].answer, (std::vector<int32_t>{' ', '2'}));
+  EXPECT_EQ(questions[0].choices[1].answer, (std::vector<int32_t>{' ', '3'}));
+  EXPECT_EQ(questions[0].choices[0].bytes, 2);
+  EXPECT_EQ(questions[1].choices[0].answer, (std::vector<int32_t>{'b'}));
   EXPECT_EQ(questions[1].answer, 1);
 }
 
@@ -54,22 +54,22 @@ TEST(Choices, AreThoseOfTheLogits) {
   int64_t right = 0, right_normalised = 0;
   for (const auto& question : questions) {
     std::vector<double> sums, by_byte;
-    for (size_t c = 0; c < question.choices.size(); ++c) {
-      std::vector<int64_t> whole(question.question.begin(), question.question.end());
-      whole.insert(whole.end(), question.choices[c].begin(), question.choices[c].end());
+    for (const auto& choice : question.choices) {
+      std::vector<int64_t> whole(choice.question.begin(), choice.question.end());
+      whole.insert(whole.end(), choice.answer.begin(), choice.answer.end());
       if (std::ssize(whole) > context + 1) whole.erase(whole.begin(), whole.end() - context - 1);
       const Tensor tokens = at::tensor(whole, at::kLong);
       const int64_t inputs = std::ssize(whole) - 1;
       const Tensor logits =
           run(stack, identity(3), token_stream(tokens.slice(0, 0, inputs), equal_rows(1, inputs))).x();
       const Tensor log_p = at::log_softmax(logits, 1).gather(1, tokens.slice(0, 1).unsqueeze(1));
-      sums.push_back(log_p.slice(0, inputs - std::ssize(question.choices[c])).sum().item<double>());
-      by_byte.push_back(sums.back() / static_cast<double>(question.bytes[c]));
+      sums.push_back(log_p.slice(0, inputs - std::ssize(choice.answer)).sum().item<double>());
+      by_byte.push_back(sums.back() / static_cast<double>(choice.bytes));
     }
     right += std::max_element(sums.begin(), sums.end()) - sums.begin() == question.answer;
     right_normalised += std::max_element(by_byte.begin(), by_byte.end()) - by_byte.begin() == question.answer;
     nats -= sums[question.answer];
-    bytes += static_cast<double>(question.bytes[question.answer]);
+    bytes += static_cast<double>(question.choices[question.answer].bytes);
   }
   const ChoiceScore score = score_choices(stack, identity(3), questions, context);
   EXPECT_EQ(score.questions, 2);
@@ -92,7 +92,7 @@ TEST(Choices, ATrainedModelKnowsWhatFollows) {
   }
   auto questions = parse_choices(lines, "x.jsonl", byte_codec());
   for (auto& question : questions)
-    for (auto& choice : question.choices) choice.erase(choice.begin());  // the space: numbers go on
+    for (auto& choice : question.choices) choice.answer.erase(choice.answer.begin());  // the space: numbers go on
   EXPECT_GE(score_choices(open_model(trained.model_folder).stack(), identity(3), questions, 16).accuracy, 0.8);
 }
 

@@ -92,8 +92,9 @@ TEST_P(ConvertEach, MetadataAloneSaysAsMuch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ConvertEach,
-                         testing::Values("llama", "llama_linear", "llama_sharded", "mistral", "qwen3", "gpt2",
-                                         "gpt_neox", "gpt_neox_sequential"),
+                         testing::Values("llama", "llama_linear", "llama_sharded", "llama_yarn", "llama_yarn_factor",
+                                         "mistral", "mistral_full", "qwen2_plain", "qwen3", "gpt2", "gpt_neox",
+                                         "gpt_neox_sequential"),
                          [](const auto& name) { return std::string(name.param); });
 
 TEST(Convert, Llama3ScalingBecomesDivisors) {
@@ -156,6 +157,24 @@ TEST(Convert, SaysWhatGgufCannot) {
   EXPECT_THAT(refusal(kModels + "llama", "b", {.dtype = "q4_k"}), HasSubstr("expected --dtype f32, f16, bf16"));
   EXPECT_THAT(refusal(kModels + "llama", "b", {.to = "onnx"}), HasSubstr("expected --to gguf or hf, got onnx"));
   EXPECT_FALSE(std::filesystem::exists(folder.file("a.gguf")));
+}
+
+TEST(GgufConfigs, SizesBeyondReasonAreRefused) {
+  const auto refusal = [](const char* config) {
+    return message_of([&] { (void)config_to_gguf(json::parse(config), "c"); });
+  };
+  // For each two channels of a head a divisor would be written.
+  EXPECT_THAT(refusal(R"({"model_type": "llama", "head_dim": 1073741824, "rope_scaling": {"rope_type": "llama3",
+                          "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4}})"),
+              HasSubstr("c: head_dim: expected a whole number from 1 to 1048576"));
+  EXPECT_THAT(refusal(R"({"model_type": "gpt_neox", "rotary_pct": 1e300})"), HasSubstr("c: rotary_pct"));
+  EXPECT_THAT(refusal(R"({"model_type": "gpt_neox", "hidden_size": 8})"), HasSubstr("c: hidden_size"));
+  EXPECT_THAT(refusal(R"({"model_type": "llama", "rope_theta": -1})"), HasSubstr("c: rope_theta"));
+  EXPECT_THAT(refusal(R"({"model_type": "gpt2", "n_embd": 1073741824})"), HasSubstr("c: n_embd"));
+  const TemporaryFolder folder;
+  write_gguf(folder.file("m.gguf"), {{"strata.config", std::string(300 << 10, ' ')}}, {});
+  EXPECT_THAT(message_of([&] { (void)config_from_gguf(GgufFiles(folder.file("m.gguf"))); }),
+              HasSubstr("strata.config: expected at most 262144 bytes"));
 }
 
 TEST(Convert, MissingAndUnknownTensorsAreNamed) {

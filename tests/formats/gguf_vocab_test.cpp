@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.h"
@@ -53,6 +55,57 @@ TEST(GgufVocabulary, WhatItCannotDo) {
               testing::ElementsAre(testing::HasSubstr("the file has no vocabulary")));
   write_file_atomic(folder.file("tokenizer.json"), kTokenizer);
   EXPECT_THROW(vocabulary_to_gguf(folder.path(), 3), Error);
+}
+
+TEST(GgufVocabulary, PartsOfWrongTypesAreNoReasonToStop) {
+  const TemporaryFolder folder;
+  for (const char* pre : {R"([1])", R"({"type": 1})", R"({"type": "Split", "pattern": {"Regex": 1}})",
+                          R"({"type": "Split"})", R"({"type": "Sequence", "pretokenizers": [1, {"type": null}]})"}) {
+    nlohmann::json tree = nlohmann::json::parse(kTokenizer);
+    tree["pre_tokenizer"] = nlohmann::json::parse(pre);
+    tree["added_tokens"] = nullptr;
+    write_file_atomic(folder.file("tokenizer.json"), tree.dump());
+    EXPECT_THAT(vocabulary_to_gguf(folder.path(), 6).warnings,
+                testing::ElementsAre(testing::HasSubstr("GGUF has no name for how")))
+        << pre;
+  }
+}
+
+GgufMetadata vocabulary_of(const char* kind, std::vector<std::string> tokens) {
+  return {{"tokenizer.ggml.model", std::string(kind)}, {"tokenizer.ggml.tokens", GgufArray(std::move(tokens))}};
+}
+
+TEST(GgufVocabulary, HostileFilesGetOneError) {
+  const TemporaryFolder folder;
+  const auto refusal = [&](GgufMetadata metadata) -> std::string {
+    std::vector<std::string> warnings;
+    try {
+      (void)vocabulary_from_gguf(written(folder, std::move(metadata)), warnings);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(refusal(vocabulary_of("gpt2", {"a", "b", "a"})), testing::HasSubstr("each token once, found 'a'"));
+  EXPECT_THAT(refusal(vocabulary_of("llama", {"a", std::string(600, 'b')})), testing::HasSubstr("at most 512 bytes"));
+  GgufMetadata scored = vocabulary_of("llama", {"a", "b", "ab", "ba"});
+  scored.emplace_back("tokenizer.ggml.scores", GgufArray(std::vector<float>{0, 0, std::nanf(""), 1}));
+  EXPECT_THAT(refusal(scored), testing::HasSubstr("tokenizer.ggml.scores: expected finite numbers"));
+  scored.back().second = GgufArray(std::vector<float>{0, 0, 1});
+  EXPECT_THAT(refusal(scored), testing::HasSubstr("a type and a score for each of 4 tokens, found 4 and 3"));
+}
+
+// Time of a vocabulary may not grow with its square: published ones have up to 256,000 tokens.
+TEST(GgufVocabulary, LargeVocabulariesTakeNoTime) {
+  const TemporaryFolder folder;
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 200'000; ++i) tokens.push_back("token" + std::to_string(i));
+  const Gguf file = written(folder, vocabulary_of("gpt2", tokens));
+  std::vector<std::string> warnings;
+  const std::clock_t start = std::clock();
+  const auto files = vocabulary_from_gguf(file, warnings);
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 5);
+  EXPECT_THAT(files.at("tokenizer.json"), testing::HasSubstr("\"token199999\": 199999"));
 }
 
 }  // namespace

@@ -138,17 +138,54 @@ TEST(TokenizerJson, RefusesByName) {
   EXPECT_THAT(with("/model/vocab/x", 2), has("2"));
   EXPECT_THAT(with("/model/vocab/x", -1), has("an id"));
   EXPECT_THAT(with("/model/vocab/x", 1LL << 40), has("an id"));
+  EXPECT_THAT(with("/model/vocab/x", 10'000'000), has("expected ids below 100020 for 5 tokens, found 10000000"));
+  EXPECT_THAT(with("/added_tokens/0/id", 10'000'000), has("expected ids below"));
   EXPECT_THAT(with("/model/unk_token", "<unk>"), has("<unk>"));
   EXPECT_THAT(with("/added_tokens/0/id", 1), has("'<s>'"));
   EXPECT_THAT(with("/added_tokens/0/content", ""), has("empty"));
   EXPECT_THAT(with("/added_tokens/0/content", "a"), has("one id"));
+  EXPECT_THAT(with("/added_tokens/0/content", std::string(2000, 'a')), has("at most 1024 bytes"));
   EXPECT_THAT(with("/added_tokens/1", {{"id", 4}, {"content", "<s>"}}), has("twice"));
   EXPECT_THAT(with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "("}}}, {"behavior", "Isolated"}}),
               has("regular expression"));
   EXPECT_THAT(with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "a"}}}, {"behavior", "Sideways"}}),
               has("behavior"));
+  const auto expression = [&](const char* text) {
+    return with("/pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", text}}}, {"behavior", "Isolated"}});
+  };
+  EXPECT_THAT(expression("a|\\h+"), has("no \\h"));
+  EXPECT_THAT(expression("(?im:a.)"), has("no flag m"));
+  EXPECT_EQ(expression("(?i:'m)|\\\\h(?!m)[m:]"), "taken");
   const json nobody = {{"type", "TemplateProcessing"}, {"single", json::array()}, {"special_tokens", json::object()}};
   EXPECT_THAT(with("/post_processor", nobody), has("0 times"));
+  // Looked for in a text, nothing would be found for ever.
+  EXPECT_THAT(with("/decoder", {{"type", "BPEDecoder"}, {"suffix", ""}}), has("suffix"));
+  EXPECT_THAT(with("/decoder", {{"type", "Metaspace"}, {"replacement", ""}}), has("replacement"));
+  EXPECT_THAT(with("/decoder", {{"type", "Strip"}, {"content", ""}, {"start", 1}}), has("content"));
+}
+
+TEST(TokenizerJson, NothingGrowsWithoutBounds) {
+  json doubling = json::array(), around = json::array(), processors = json::array();
+  for (int i = 0; i < 40; ++i)
+    doubling.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
+  json changed = small();
+  changed["normalizer"] = {{"type", "Sequence"}, {"normalizers", doubling}};
+  const Tokenizer normalising = tokenizer_from_json(changed.dump(), "", "input");
+  EXPECT_THROW((void)normalising.encode("aaaa"), Error);
+
+  changed = small();
+  changed["decoder"] = {{"type", "Sequence"}, {"decoders", doubling}};
+  const Tokenizer decoding = tokenizer_from_json(changed.dump(), "", "input");
+  EXPECT_THROW((void)decoding.decode(decoding.encode("a")), Error);
+
+  // A thousand ids, named a thousand times.
+  for (int i = 0; i < 1000; ++i) around.push_back({{"SpecialToken", {{"id", "x"}, {"type_id", 0}}}});
+  around.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
+  changed = small();
+  changed["post_processor"] = {{"type", "TemplateProcessing"},
+                               {"single", around},
+                               {"special_tokens", {{"x", {{"ids", std::vector<int>(1000, 3)}}}}}};
+  EXPECT_THAT(refusal(changed), testing::HasSubstr("at most 1000 ids"));
 }
 
 TEST(TokenizerJson, RefusesKeysGivenTwice) {

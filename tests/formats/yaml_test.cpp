@@ -76,6 +76,10 @@ TEST(Yaml, HostileText) {
     laughs += "]\n";
   }
   refuses(laughs, "at most 10000 values");
+  // One long text, repeated: gigabytes from a file of some kilobytes.
+  std::string repeated = "a: &a " + std::string(200'000, 'x') + "\nb: [*a";
+  for (int i = 0; i < 9'000; ++i) repeated += ", *a";
+  refuses(repeated + "]", "bytes of text");
   EXPECT_EQ(parse("").kind, YamlNode::Kind::null);
 }
 

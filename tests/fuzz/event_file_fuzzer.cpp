@@ -1,3 +1,4 @@
+// Parser: strata/formats/event_file.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <span>

@@ -1,3 +1,4 @@
+// Parser: strata/formats/gguf.cpp
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// Parser: strata/text/grammar.cpp strata/text/grammar_run.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <memory>

@@ -1,3 +1,4 @@
+// Parser: strata/formats/idx.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <span>

@@ -1,3 +1,4 @@
+// Parser: strata/formats/image_file.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <span>

@@ -1,3 +1,4 @@
+// Parser: strata/text/json_schema.cpp strata/text/json_pattern.cpp
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string_view>

@@ -1,3 +1,4 @@
+// Parser: strata/formats/preprocessor.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>

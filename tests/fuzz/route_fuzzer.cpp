@@ -1,3 +1,4 @@
+// Parser: strata/route/parse.cpp
 #include <stdexcept>
 #include <string>
 #include <string_view>

@@ -1,3 +1,4 @@
+// Parser: strata/formats/safetensors.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <span>

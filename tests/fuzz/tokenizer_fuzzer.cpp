@@ -1,3 +1,4 @@
+// Parser: strata/text/tokenizer.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <string>

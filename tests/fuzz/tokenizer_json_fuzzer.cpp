@@ -1,3 +1,4 @@
+// Parser: strata/formats/tokenizer_json.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,3 +1,4 @@
+// Parser: strata/formats/yaml.cpp
 #include <cstdint>
 #include <stdexcept>
 #include <string_view>

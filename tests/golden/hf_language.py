@@ -49,7 +49,18 @@ VARIANTS = {
     "opt_post": ("OPT", dict(vocab_size=VOCAB, hidden_size=16, ffn_dim=24, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=32, word_embed_proj_dim=8, do_layer_norm_before=False), {}),
     "opt_plain": ("OPT", dict(vocab_size=VOCAB, hidden_size=16, ffn_dim=24, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=32, word_embed_proj_dim=16, enable_bias=False,
                               layer_norm_elementwise_affine=False), {}),
+    "llama_yarn_factor": ("Llama", dict(LLAMA, head_dim=6, mlp_bias=True, rope_parameters=rope("yarn", factor=2.0, attention_factor=1.3)), {}),
+    "llama_longrope_plain": ("Llama", dict(LLAMA, rope_parameters=rope("longrope", factor=1.0, original_max_position_embeddings=4, short_factor=[1.0, 1.5], long_factor=[2.0, 5.0])), {}),
+    "mistral_full": ("Mistral", dict(LLAMA, num_key_value_heads=1, head_dim=8, sliding_window=None, tie_word_embeddings=True), {}),
+    "qwen2_plain": ("Qwen2", dict(LLAMA, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), {}),
+    "qwen3_window": ("Qwen3", dict(LLAMA, num_hidden_layers=3, head_dim=4, attention_bias=True, use_sliding_window=True, sliding_window=3, layer_types=["sliding_attention", "full_attention", "sliding_attention"]), {}),
+    "gpt2_unscaled": ("GPT2LMHead", dict(vocab_size=VOCAB, n_embd=16, n_layer=2, n_head=4, n_positions=32, scale_attn_weights=False, activation_function="relu"), dict(max_shard_size="6KB")),
+    "gpt_neox_odd": ("GPTNeoX", dict(vocab_size=VOCAB, hidden_size=24, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=32, hidden_act="gelu_fast",
+                                     rope_parameters=rope("linear", factor=2.0, partial_rotary_factor=0.25)), {}),
+    "opt_unfinished": ("OPT", dict(vocab_size=VOCAB, hidden_size=16, ffn_dim=24, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=32, word_embed_proj_dim=8, _remove_final_layer_norm=True,
+                                   activation_function="gelu", tie_word_embeddings=False), {}),
 }
+MIXED = {"qwen3_window": "norm"}  # tensors with this in their names stay float32
 LENGTHS = [11, 1, 6]
 STEPS = 8
 
@@ -93,6 +104,9 @@ for number, (variant, (name, sizes, saving)) in enumerate(VARIANTS.items()):
     folder = golden / variant
     model.to(stored).save_pretrained(folder, **saving)
     (folder / "generation_config.json").unlink(missing_ok=True)
+    if variant in MIXED:
+        tensors = load_file(folder / "model.safetensors")
+        save_file({key: value.float() if MIXED[variant] in key else value for key, value in tensors.items()}, folder / "model.safetensors", metadata={"format": "pt"})
     model = kind.from_pretrained(folder, dtype=torch.float32)
     tokens = torch.randint(VOCAB, (sum(LENGTHS),))
     expected = expected_of(model, tokens)

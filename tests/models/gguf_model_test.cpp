@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "strata/base/error.h"
 #include "strata/blocks/tokens.h"
 #include "strata/formats/convert.h"
@@ -47,9 +49,32 @@ TEST_P(GgufModels, EightBitsAreNear) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, GgufModels,
-                         testing::Values("llama", "llama_linear", "llama_llama3", "mistral", "qwen3", "gpt2",
-                                         "gpt_neox", "gpt_neox_sequential"),
+                         testing::Values("llama", "llama_linear", "llama_llama3", "llama_yarn", "llama_yarn_factor",
+                                         "mistral", "mistral_full", "qwen2_plain", "qwen3", "gpt2", "gpt_neox",
+                                         "gpt_neox_sequential"),
                          [](const auto& name) { return std::string(name.param); });
+
+// Head and table of tokens that config.json calls one: what opens as a folder is what the converted file is.
+TEST(GgufModel, TiedTablesFollowTheFile) {
+  const std::string table = "model.embed_tokens.weight", head = "lm_head.weight";
+  const auto check = [&](const char* what, auto&& change, bool tied) {
+    SCOPED_TRACE(what);
+    const TemporaryFolder folder;
+    const std::string in = kModels + "llama_linear";
+    std::filesystem::copy(in, folder.file("in"));
+    NamedTensors tensors = load_tensors(in + "/model.safetensors");
+    change(tensors);
+    save_tensors(folder.file("in/model.safetensors"), tensors);
+    convert_checkpoint(folder.file("in"), folder.file("a.gguf"), {.dtype = "f32"});
+    const NamedTensors golden = load_tensors(in + "/expected/golden.safetensors");
+    const Model converted = open_model(folder.file("a.gguf"));
+    EXPECT_TRUE(at::equal(logits_of(converted, golden), logits_of(open_model(folder.file("in")), golden)));
+    EXPECT_EQ(converted.language.tied, tied);
+  };
+  check("both", [&](NamedTensors& t) { t[head] = t.at(table).clone(); }, true);
+  check("the head alone", [&](NamedTensors& t) { t[head] = t.at(table), t.erase(table); }, true);
+  check("two that differ", [&](NamedTensors& t) { t[head] = t.at(table) + 1; }, false);
+}
 
 TEST(GgufModel, HeaderAloneHasNoWeights) {
   const TemporaryFolder folder;

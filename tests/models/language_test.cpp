@@ -206,6 +206,17 @@ TEST(LanguageConfigs, AbsentKeysHaveTheirClassesDefaults) {
   EXPECT_FALSE(read({{"model_type", "llama"}}).tied);
   EXPECT_EQ(read({{"model_type", "gpt_neox"}}).rope.partial, 0.25);
   EXPECT_EQ(read({{"model_type", "llama"}, {"rms_norm_eps", nullptr}}).norm_eps, 1e-6);
+  EXPECT_EQ(read({{"model_type", "qwen2"}}).kv_heads, 32);
+  EXPECT_EQ(read({{"model_type", "mistral"}}).kv_heads, 8);
+}
+
+TEST(LanguageConfigs, NullIsNotAlwaysTheDefault) {
+  const Changed window("qwen2"), heads("qwen2");
+  window.set("sliding_window", nullptr);
+  window.other_logits();
+  EXPECT_EQ(window.open().language.window, 0);
+  heads.set("num_key_value_heads", nullptr);
+  EXPECT_EQ(open_model_header(heads.file("")).language.kv_heads, 4) << "as many as heads, not the class's 32";
 }
 
 TEST(LanguageConfigs, WhatCouldChangeTheMathsIsRefusedByName) {
@@ -223,6 +234,12 @@ TEST(LanguageConfigs, WhatCouldChangeTheMathsIsRefusedByName) {
   refuses("llama", "rope_scaling", {{"rope_type", "spiral"}, {"factor", 2.0}}, "rope_type: expected default");
   refuses("llama", "rope_scaling", {{"rope_type", "llama3"}, {"factor", 2.0}}, "low_freq_factor");
   refuses("llama", "rope_scaling", {{"rope_type", "linear"}}, "factor");
+  refuses("llama", "rope_scaling", {{"rope_type", "linear"}, {"factor", 0.0}}, "factor: expected a number from");
+  refuses("llama", "rope_scaling",
+          {{"rope_type", "llama3"}, {"factor", 2.0}, {"low_freq_factor", 2.0}, {"high_freq_factor", 2.0}},
+          "high_freq_factor: expected another number");
+  refuses("llama", "rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}, "one table for all layers");
+  refuses("llama", "rope_parameters", {{"sliding_attention", nullptr}}, "one table for all layers");
   refuses("llama", "quantization_config", {{"bits", 4}}, "quantization_config");
   refuses("llama", "model_type", "bert", "model_type");
   refuses("llama", "num_key_value_heads", 3, "multiple of kv_heads");

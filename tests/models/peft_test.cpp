@@ -35,16 +35,31 @@ Tensor logits_of(const Model& model, const Tensor& tokens, const Overlay* overla
   return run(model.stack(), identity(model.depth()), token_stream(tokens, ragged_rows({tokens.numel()})), options).x();
 }
 
+template <class Call>
+std::string message_of(Call&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
 double worst(const Tensor& a, const Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-class Peft : public testing::TestWithParam<const char*> {};
+struct Fixture {
+  const char *adapter, *base;
+};
+
+class Peft : public testing::TestWithParam<Fixture> {};
 
 TEST_P(Peft, LogitsAreTheirs) {
-  const NamedTensors golden = load_tensors(kAdapters + GetParam() + "/expected/golden.safetensors");
-  Model model = base_of(GetParam());
-  const Adapter adapter = read_adapter(kAdapters + GetParam());
+  const std::string folder = kAdapters + GetParam().adapter;
+  const NamedTensors golden = load_tensors(folder + "/expected/golden.safetensors");
+  Model model = base_of(GetParam().base);
+  const Adapter adapter = read_adapter(folder);
   const Overlay overlay = adapter_overlay(adapter, model.stack(), names_of(model));
   EXPECT_LT(worst(logits_of(model, golden.at("tokens"), &overlay), golden.at("logits")), 3e-5);
   EXPECT_GT(worst(logits_of(model, golden.at("tokens")), golden.at("logits")), 0.5);
@@ -54,7 +69,7 @@ TEST_P(Peft, LogitsAreTheirs) {
 
 TEST_P(Peft, WrittenAndReadAgain) {
   const TemporaryFolder folder;
-  const Adapter adapter = read_adapter(kAdapters + GetParam());
+  const Adapter adapter = read_adapter(kAdapters + GetParam().adapter);
   write_adapter(folder.file("a"), adapter);
   const Adapter again = read_adapter(folder.file("a"));
   ASSERT_EQ(again.modules.size(), adapter.modules.size());
@@ -63,10 +78,22 @@ TEST_P(Peft, WrittenAndReadAgain) {
     EXPECT_TRUE(at::equal(again.modules.at(module).b, pair.b));
     EXPECT_EQ(again.config.scale_of(module), adapter.config.scale_of(module));
   }
+  ASSERT_EQ(again.tables.size(), adapter.tables.size());
+  for (const auto& [module, pair] : adapter.tables) {
+    EXPECT_TRUE(at::equal(again.tables.at(module).a, pair.a));
+    EXPECT_TRUE(at::equal(again.tables.at(module).b, pair.b));
+  }
+  ASSERT_EQ(again.whole.size(), adapter.whole.size());
+  for (const auto& [name, value] : adapter.whole) EXPECT_TRUE(at::equal(again.whole.at(name), value));
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Peft, testing::Values("llama", "gpt2", "gpt_neox"),
-                         [](const auto& name) { return std::string(name.param); });
+INSTANTIATE_TEST_SUITE_P(Adapters, Peft,
+                         testing::Values(Fixture{"llama", "llama"}, Fixture{"gpt2", "gpt2"},
+                                         Fixture{"gpt_neox", "gpt_neox"}, Fixture{"llama_expressions", "llama"},
+                                         Fixture{"llama_tables", "llama"}, Fixture{"llama_layers", "llama"},
+                                         Fixture{"llama_saved", "llama"}, Fixture{"gpt2_biases", "gpt2_scaled"},
+                                         Fixture{"gpt_neox_biases", "gpt_neox"}, Fixture{"opt_linear", "opt_post"}),
+                         [](const auto& info) { return std::string(info.param.adapter); });
 
 TEST(PeftTensors, RowsOfOneWeightStackUp) {
   const Tensor a1 = at::randn({2, 5}), b1 = at::randn({3, 2}), a2 = at::randn({1, 5}), b2 = at::randn({2, 1});
@@ -96,10 +123,41 @@ TEST(PeftTensors, WhatDoesNotFitIsRefused) {
   EXPECT_THAT(refused([&](Adapter& a) { a.modules["model.layers.9.self_attn.q_proj"] = a.modules[q]; }),
               HasSubstr("no layer 'model.layers.9.self_attn.q_proj'"));
   EXPECT_THAT(refused([&](Adapter& a) { a.modules["model.embed_tokens"] = a.modules[q]; }),
-              HasSubstr("table of tokens"));
-  EXPECT_THAT(refused([&](Adapter& a) { a.modules[q].b = at::zeros({3, 2}); }), HasSubstr("expected lora_A [rank, "));
+              HasSubstr("expected a linear layer"));
+  EXPECT_THAT(refused([&](Adapter& a) { a.tables[q] = a.modules[q], a.modules.erase(q); }),
+              HasSubstr("expected a table of tokens"));
+  EXPECT_THAT(refused([&](Adapter& a) { a.modules[q].b = at::zeros({3, 2}); }), HasSubstr("expected A [rank, 16]"));
+  EXPECT_THAT(refused([&](Adapter& a) { a.modules["model.layers.0.self_attn.o_proj"] = a.modules[q]; }),
+              HasSubstr("'model.layers.0.self_attn.o_proj' has matrices, but the config's target_modules"));
+  EXPECT_THAT(refused([&](Adapter& a) { a.config.layers_to_transform = {1}; }), HasSubstr("has matrices, but"));
+  EXPECT_THAT(refused([&](Adapter& a) { a.config.modules_to_save = {"lm_head"}; }),
+              HasSubstr("modules_to_save asks for 'lm_head.weight'"));
+  EXPECT_THAT(refused([&](Adapter& a) {
+                a.config.modules_to_save = {"lm_head"};
+                a.whole["lm_head.weight"] = at::zeros({3});
+              }),
+              HasSubstr("expected [40, 16] as in the model"));
   EXPECT_THAT(refused([&](Adapter& a) { a.modules.erase(q); }),
               HasSubstr("names '" + q + "', but the adapter holds no"));
+}
+
+// A tied head is the table of tokens: PEFT would change one and not the other.
+TEST(PeftTensors, TiedTablesAreLeftAlone) {
+  const Model model = base_of("llama_linear");
+  const auto refused = [&](const std::string& module, bool whole) {
+    Adapter adapter;
+    adapter.config.target_modules.names = {"embed_tokens", "lm_head"};
+    if (whole) adapter.config.modules_to_save = adapter.config.target_modules.names;
+    if (whole)
+      adapter.whole[module + ".weight"] = at::zeros({40, 16});
+    else
+      adapter.tables[module] = {at::zeros({8, 40}), at::zeros({16, 8})};
+    return std::string(message_of([&] { (void)adapter_overlay(adapter, model.stack(), names_of(model)); }));
+  };
+  for (const bool whole : {false, true}) {
+    EXPECT_THAT(refused("model.embed_tokens", whole), HasSubstr("which the head is tied to"));
+    EXPECT_THAT(refused("lm_head", whole), HasSubstr("a head that is tied"));
+  }
 }
 
 TEST(PeftTensors, NamesThatPeftWouldIgnoreAreRefused) {
@@ -122,6 +180,8 @@ TEST(PeftTensors, NamesThatPeftWouldIgnoreAreRefused) {
   EXPECT_EQ(refused([](NamedTensors&) {}), "");
   EXPECT_THAT(refused([&](NamedTensors& t) { t["model.layers.0.self_attn.q_proj.lora_A.weight"] = t[q + "A.weight"]; }),
               HasSubstr("PEFT applies nothing under other names"));
+  EXPECT_THAT(refused([&](NamedTensors& t) { t["base_model.model.lm_head.weight"] = at::zeros({40, 16}); }),
+              HasSubstr("modules_to_save or bias"));
   EXPECT_THAT(refused([&](NamedTensors& t) { t.erase(q + "B.weight"); }), HasSubstr("found only lora_A"));
   EXPECT_THAT(refused([&](NamedTensors& t) { t[q + "A.default.weight"] = t[q + "A.weight"]; }),
               HasSubstr("a second time"));

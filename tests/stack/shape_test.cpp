@@ -1,5 +1,6 @@
 // The shape of a stack, proven on the cases that strain it: post-norm, several tracks, caches, changing rows, a second
 // stack's memory, overlays with gradients.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -196,6 +197,37 @@ TEST(Shape, CachesContinueRewindAndNeverMix) {
   Caches other;
   run(stack, parse_route("1,0"), time_slice(x, 0, 3), {.caches = &other});
   for (const auto& [prefix, mark] : other.mark()) EXPECT_EQ(kept->find(prefix), nullptr) << prefix;
+  // "0,2" goes on from the rows of block 0 alone: what block 1 wrote is part of another beginning.
+  Caches parted;
+  run(stack, parse_route("0,2"), time_slice(x, 0, 3), {.caches = &parted});
+  std::vector<std::string> shared;
+  for (const auto& [prefix, mark] : parted.mark())
+    if (kept->find(prefix)) shared.push_back(prefix);
+  EXPECT_EQ(shared, std::vector<std::string>{"0#0."});
+}
+
+// Rows that go on along a route on which the ones before did not run have no keys to see; they must not find others'.
+TEST(Shape, CachesRefuseRowsWhoseBeginningRanElsewhere) {
+  TransformerConfig causal = kSmall;
+  causal.causal = true;
+  const Stack stack = stack_of({transformer_block(causal), transformer_block(causal)}, {{"x", "token", 8}});
+  const Tensor x = random_tensor({2, 7, 8}, 5);
+  Caches caches;
+  const RunOptions options{.caches = &caches};
+  run(stack, parse_route("0,1"), time_slice(x, 0, 3), options);
+  const auto go_on = [&](const char* route, int64_t first) {
+    Stream input = time_slice(x, 3, 5);
+    input.main().rows = continued_rows({2, 2}, {first, first});
+    try {
+      run(stack, parse_route(route), input, options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(go_on("1,0", 3), testing::HasSubstr("holds 0 rows of sequence 0, but the new ones begin at place 3"));
+  EXPECT_THAT(go_on("0,1", 4), testing::HasSubstr("holds 3 rows of sequence 0, but the new ones begin at place 4"));
+  EXPECT_EQ(go_on("0,1", 3), "");
 }
 
 // ---- pooling

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "strata/base/error.h"
+#include "strata/blocks/patches.h"
 #include "strata/route/parse.h"
 #include "strata/surgery/combine.h"
 #include "strata/surgery/interface.h"

@@ -108,7 +108,7 @@ TEST(Prune, StoredRoutesFollowTheirBlocks) {
 TEST(Prune, GreedyTakesTheBlockOfLeastLossEachTime) {
   const Model model = small_model(5, 4, "none", at::kFloat);
   const ImageSet set = small_images(40);
-  const auto removals = remove_greedily(model.stack(), 2, set, {}, 16);
+  const auto removals = remove_greedily(model.stack(), 2, ImageExam(set, {}, 16));
   ASSERT_EQ(removals.size(), 2U);
   Route left = identity(4);
   for (const auto& removal : removals) {
@@ -122,7 +122,7 @@ TEST(Prune, GreedyTakesTheBlockOfLeastLossEachTime) {
     EXPECT_EQ(score(model.stack(), removal.left, set, {}, 16).loss, least);
     left = removal.left;
   }
-  EXPECT_THROW(remove_greedily(model.stack(), 5, set, {}, 16), Error);
+  EXPECT_THROW(remove_greedily(model.stack(), 5, ImageExam(set, {}, 16)), Error);
 }
 
 TEST(Prune, ChangeOfABlockThatAddsNothingIsZero) {
@@ -131,7 +131,8 @@ TEST(Prune, ChangeOfABlockThatAddsNothingIsZero) {
     if (entry.name.starts_with("blocks.1.") &&
         (entry.name.find(".out.") != std::string::npos || entry.name.find(".down.") != std::string::npos))
       entry.value.zero_();
-  const auto changes = block_changes(model.stack(), small_images(20), {}, 8);
+  const ImageSet images = small_images(20);
+  const auto changes = block_changes(model.stack(), ImageExam(images, {}, 8));
   ASSERT_EQ(changes.size(), 3U);
   EXPECT_EQ(changes[1].magnitude, 0);
   EXPECT_NEAR(changes[1].turn, 0, 1e-12);

@@ -97,6 +97,9 @@ TEST(Grammar, WrongTextsAreRefusedWithTheLine) {
 }
 
 TEST(Grammar, HostileGrammarsEnd) {
+  // Each repetition is read again: a long class of few nodes must not be read a hundred thousand times.
+  EXPECT_THAT(refusal("root ::= [" + std::string(1 << 20, 'a') + "]{100000}"),
+              testing::HasSubstr("repetitions of less text"));
   // Doubly exponential many ways to derive one text.
   EXPECT_TRUE(matches("root ::= (\"a\"* \"a\"*)* a{20}\na ::= \"a\"?", std::string(200, 'a')));
   const Grammar deep = parse_grammar("root ::= \"(\" root \")\" | \"(\" root \"]\" | \"\"");
@@ -273,6 +276,16 @@ TEST(JsonSchema, WhatIsNotFollowedIsNamed) {
     EXPECT_THAT(refused(text), testing::StartsWith("schema: ")) << text;
   // A reference to itself alone describes nothing.
   EXPECT_THROW((void)parse_grammar(json_schema_to_grammar(ordered_json::parse(R"x({"$ref": "#"})x"))), Error);
+}
+
+TEST(JsonSchema, LargeSchemasTakeNoTime) {
+  nlohmann::ordered_json wide = {{"type", "object"}, {"required", nlohmann::ordered_json::array()}};
+  for (int i = 0; i < 50'000; ++i) wide["required"].push_back("p" + std::to_string(i));
+  EXPECT_NO_THROW((void)json_schema_to_grammar(wide, "schema"));
+  nlohmann::ordered_json one = {{"oneOf", nlohmann::ordered_json::array()}};
+  for (int i = 0; i < 2'000; ++i) one["oneOf"].push_back({{"const", i}});
+  EXPECT_THAT([&] { (void)json_schema_to_grammar(one, "schema"); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("schema: oneOf: expected fewer alternatives")));
 }
 
 TEST(JsonSchema, WholeNumbersKeepToTheirRange) {

@@ -96,16 +96,19 @@ TEST(Pattern, RefusesWhatIsNoExpression) {
 
 TEST(Pattern, GivesUpInsteadOfHanging) {
   const Pattern pattern("(a+)+$", true, "test");
-  EXPECT_THROW(static_cast<void>(pattern.replace_all(std::string(40, 'a') + "b", "")), Error);
+  EXPECT_THROW(static_cast<void>(pattern.replace_all(std::string(40, 'a') + "b", "", 100)), Error);
 }
 
 TEST(Pattern, ReplacesAndStepsOverIllFormedBytes) {
   EXPECT_EQ(Pattern("[a-z]+", true, "test")
                 .replace_all("ab\xFF"
                              "cd 1",
-                             "x"),
+                             "x", 100),
             "x\xFFx 1");
-  EXPECT_EQ(Pattern("x*", true, "test").replace_all("a\u4f60", "-"), "-a-\u4f60-");
+  EXPECT_EQ(Pattern("^a|b$", true, "test").replace_all("ab\nab\naab", "-", 100), "--\n--\n-a-")
+      << "at the ends of each line";
+  EXPECT_THROW(static_cast<void>(Pattern("a", false, "test").replace_all("aaa", "bbb", 8)), Error);
+  EXPECT_EQ(Pattern("x*", true, "test").replace_all("a\u4f60", "-", 100), "-a-\u4f60-");
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ TEST(Lora, MergedWeightsComputeWhatTheOverlayDoes) {
   const Tensor with = logits(stack, &lora.overlay);
   EXPECT_GT(distance(with, logits(stack, nullptr)), 0.1);
   Stack merged = stack;
-  add_low_rank(merged, lora.overlay);
+  merge_overlay(merged, lora.overlay);
   EXPECT_LT(distance(with, logits(merged, nullptr)), 1e-3);
 }
 

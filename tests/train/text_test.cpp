@@ -95,6 +95,33 @@ TEST(TrainText, ExamAsksForEveryTokenOnce) {
   }
 }
 
+// Perplexity over sliding windows, one pass for each window and token by token.
+TEST(TrainText, SlidingWindowsGiveEachTokenItsContext) {
+  const TextSet set = counting_lines(3, 4);  // documents of 9 tokens
+  const Stack stack = first_model(tiny_text_recipe()).stack();
+  for (const auto& [context, stride] : {std::pair{4, 1}, {4, 2}, {4, 4}, {5, 3}, {8, 8}}) {
+    SCOPED_TRACE(testing::Message() << context << " " << stride);
+    double nats = 0;
+    int64_t asked = 0;
+    for (int64_t d = 0; d < 3; ++d) {
+      const Tensor tokens = set.tokens.slice(0, 9 * d, 9 * d + 9).to(at::kLong);
+      for (int64_t t = 1; t < 9; ++t) {
+        int64_t first = 0;  // of the first window, so far to the right, whose inputs reach the token before t
+        while (first + context < t) first += stride;
+        const Tensor inputs = tokens.slice(0, first, t);
+        const Tensor logits =
+            run(stack, identity(3), token_stream(inputs, equal_rows(1, inputs.size(0)))).x()[inputs.size(0) - 1];
+        nats -= at::log_softmax(logits, 0)[tokens[t].item<int64_t>()].item<double>();
+        ++asked;
+      }
+    }
+    const Score found = score(stack, identity(3), TextExam(set, context, stride));
+    EXPECT_EQ(found.samples, asked);
+    EXPECT_NEAR(found.loss, nats / static_cast<double>(asked), 1e-5);
+    EXPECT_NEAR(found.bits_per_byte, found.loss / std::numbers::ln2, 1e-9) << "a token is a byte";
+  }
+}
+
 TEST(TrainText, KeysAreThoseOfText) {
   const Recipe recipe = parse_recipe("[data]\nkind = \"text\"\n", "run.toml");
   EXPECT_EQ(recipe.data.set, "kjv");

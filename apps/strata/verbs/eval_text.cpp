@@ -8,6 +8,7 @@
 
 #include "apps/strata/table.h"
 #include "strata/base/error.h"
+#include "strata/data/chat_text.h"
 #include "strata/eval/choices.h"
 #include "strata/eval/score.h"
 #include "strata/route/print.h"
@@ -44,7 +45,10 @@ void eval_text(const Common& common, const Eval& options, const OpenModels& open
     rows.push_back({shortened(print_route(route))});
   }
   if (!options.text.empty()) {
-    TextSet set = first_tokens(tokenised(read_documents(options.text), codec, options.text), options.limit);
+    TextSet set = first_tokens(
+        tokenised(read_documents(options.text, {.chat = chat_text_of(model.companions, open.folders.front())}), codec,
+                  options.text),
+        options.limit);
     const TextExam exam(std::move(set), context, stride);
     TrieReport trie;
     const auto scores = score_routes(model.stack(), routes, exam, &trie, !options.one_by_one, &open.stacks);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <iostream>
 #include <iterator>
 
@@ -30,9 +29,13 @@ constexpr uint64_t kLargestFile = 64 << 20;
 constexpr int64_t kUsualTokens = 128;
 constexpr int64_t kMostAlternatives = 1000;
 
-std::optional<Tokenizer> tokenizer_of(const std::string& folder, int64_t vocab) {
-  if (std::filesystem::exists(std::filesystem::path(folder) / "tokenizer.json")) return open_tokenizer(folder);
-  if (vocab == 256) return byte_tokenizer();
+// A model brings its files with it, whether it is a folder, a name in a cache or a GGUF file.
+std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& place) {
+  const auto found = model.companions.find("tokenizer.json"), config = model.companions.find("tokenizer_config.json");
+  if (found != model.companions.end())
+    return tokenizer_from_json(found->second, config == model.companions.end() ? "" : config->second,
+                               place + "/tokenizer.json");
+  if (model.language.vocab == 256) return byte_tokenizer();
   return std::nullopt;
 }
 
@@ -85,7 +88,8 @@ Chat chat_of(const Generate& options) {
   return chat;
 }
 
-std::vector<std::vector<int32_t>> prompts_of(const Generate& options, const std::optional<Tokenizer>& tokenizer) {
+std::vector<std::vector<int32_t>> prompts_of(const Generate& options, const Model& model,
+                                             const std::optional<Tokenizer>& tokenizer) {
   std::vector<std::vector<int32_t>> prompts;
   const auto encoder = [&]() -> const Tokenizer& {
     if (!tokenizer)
@@ -96,7 +100,8 @@ std::vector<std::vector<int32_t>> prompts_of(const Generate& options, const std:
   if (!options.prompt_file.empty()) prompts.push_back(encoder().encode(text_in(options.prompt_file)));
   for (const auto& text : options.ids) prompts.push_back(ids_in(text));
   if (!options.chat.empty() || !options.messages.empty()) {
-    const std::string text = open_chat_templates(options.model).render(chat_of(options), options.chat_template).text;
+    const ChatTemplates templates = chat_templates_of(model.companions, options.model);
+    const std::string text = templates.render(chat_of(options), options.chat_template).text;
     // The template writes the special tokens itself.
     prompts.push_back(encoder().encode(text, {.special_in_text = true, .add_special = false}));
   }
@@ -208,9 +213,9 @@ void generate(const Common& common, const Generate& options) {
   const Model& model = open.first();
   const std::string& folder = open.folders.front();
   if (!model.is_language()) fail(folder, ": expected a language model, found a vision transformer");
-  const GenerationConfig config = open_generation_config(folder);
-  const auto tokenizer = tokenizer_of(folder, model.language.vocab);
-  const auto prompts = prompts_of(options, tokenizer);
+  const GenerationConfig config = generation_config_of(model.companions, folder);
+  const auto tokenizer = tokenizer_of(model, folder);
+  const auto prompts = prompts_of(options, model, tokenizer);
 
   GenerateOptions run;
   run.route = options.route.empty() ? identity(model.depth()) : parse_route(options.route);

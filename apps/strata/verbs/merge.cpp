@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
@@ -15,6 +16,7 @@
 #include "strata/blocks/patches.h"
 #include "strata/blocks/tokens.h"
 #include "strata/eval/score.h"
+#include "strata/models/peft.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
 #include "strata/surgery/interface.h"
@@ -101,7 +103,8 @@ Work plan(const Merge& options) {
   Work work;
   if (!options.config.empty()) {
     if (!options.models.empty() || !options.route.empty() || !options.method.empty() || !options.base.empty() ||
-        !options.weights.empty() || !options.densities.empty() || !options.normalize.empty() || !options.dtype.empty())
+        !options.weights.empty() || !options.densities.empty() || !options.normalize.empty() ||
+        !options.dtype.empty() || !options.adapter.empty())
       fail_usage("--config says which models are merged and how; leave the models and the other options out");
     work.config = read_mergekit(read_yaml(options.config));
     work.config.seed = options.seed;
@@ -131,6 +134,10 @@ Work plan(const Merge& options) {
   }
   for (const auto& [key, folder] : folders) open(work, key, folder);
   if (!options.base.empty()) open(work, options.base, options.base);
+  if (!options.adapter.empty()) {
+    Model& first = *work.models.at(keys.front());
+    merge_adapter(read_adapter(options.adapter), first.stack(), names_of(first));
+  }
   return work;
 }
 
@@ -155,31 +162,39 @@ std::vector<std::pair<std::string, double>> check_kinship(const Work& work, bool
   return result;
 }
 
-// What the check of activations reads, and the labelled images where there are some.
+// What the check of activations reads, and questions with known answers or labelled images where there are some.
 struct Probing {
   Stream input;
   std::string name;
-  ImageSet set;  // empty: noise, or random tokens
+  ImageSet set;
+  std::unique_ptr<Exam> exam;
 };
 
-constexpr int64_t kNoiseImages = 16, kTokens = 32;  // each is as good as another
-
-Stream random_tokens(const LanguageConfig& config, int64_t texts) {
-  const int64_t length = std::min(config.context, kTokens);
-  const Tensor tokens = at::empty({texts * length}, at::kLong);
-  Random random(0);
-  for (int64_t i = 0; i < tokens.numel(); ++i)
-    tokens.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(random.below(config.vocab));
-  return token_stream(tokens, equal_rows(texts, length));
+// Weights of 16 bits are for the disk, so images are in the type of the weights as they are computed with.
+Stream images_for(const Model& model, const Tensor& pixels) {
+  return image_stream(pixels.to(model.stack().weights.entries().front().value.scalar_type()));
 }
 
-// Weights of 16 bits are for the disk; `type` is what is computed in.
-Probing probing(const Merge& options, const Model& model, at::ScalarType type) {
-  const int64_t some = std::min(options.images, kNoiseImages);
-  if (model.is_language()) {
-    if (!options.data.empty()) fail_usage("--data: images are for vision models; a language model reads random tokens");
-    return {random_tokens(model.language, some), "random tokens", {}};
+Probing text_probing(const Merge& options, const Model& model, const std::string& folder) {
+  if (!options.data.empty()) fail_usage("--data is a set of images; for a language model say --text");
+  Probing result{.name = options.text};
+  if (!options.text.empty()) {
+    result.exam = std::make_unique<TextExam>(text_exam(model, folder, options.text, options.tokens, false));
+    result.input = result.exam->at(0).input;
+    return result;
   }
+  constexpr int64_t kSequences = 4, kMost = 64;
+  const int64_t length = std::min(model.language.context, kMost);
+  const Tensor tokens = at::empty({kSequences * length}, at::kLong);
+  Random random(0);
+  for (int64_t i = 0; i < tokens.numel(); ++i)
+    tokens.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(random.below(model.language.vocab));
+  result.name = "random tokens";
+  result.input = token_stream(tokens, equal_rows(kSequences, length));
+  return result;
+}
+
+Probing probing(const Merge& options, const Model& model) {
   const VitConfig& vit = model.vit;
   const bool fashion = vit.image_channels == 1 && vit.image_height == 28 && vit.image_width == 28;
   if (!options.data.empty() || fashion) {
@@ -189,17 +204,18 @@ Probing probing(const Merge& options, const Model& model, at::ScalarType type) {
       if (const int64_t most = result.set.labels.max().item<int64_t>(); most >= vit.classes)
         fail("--data: the model tells ", vit.classes, " classes apart, but '", result.set.name, "' has labels up to ",
              most, "; give the data it was trained for");
-      result.input = image_stream(normalised(image_batch(result.set, 0, result.set.size()), images_of(model)).to(type));
+      result.input = images_for(model, normalised(image_batch(result.set, 0, result.set.size()), images_of(model)));
       result.name = result.set.name;
       return result;
     } catch (const Error&) {
       if (!options.data.empty()) throw;
     }
   }
-  const Tensor noise = at::empty({some, vit.image_channels, vit.image_height, vit.image_width}, at::kFloat);
+  const int64_t images = std::min<int64_t>(options.images, 16);  // each is as good as another
+  const Tensor noise = at::empty({images, vit.image_channels, vit.image_height, vit.image_width}, at::kFloat);
   Random random(0);
   for (int64_t i = 0; i < noise.numel(); ++i) noise.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal());
-  return {image_stream(noise.to(type)), "noise", {}};
+  return {images_for(model, noise), "noise", {}, nullptr};
 }
 
 struct Check {
@@ -210,9 +226,10 @@ struct Check {
 
 Check check_interface(const Work& work, const Model& merged, const Merge& options) {
   Check check;
-  if (options.images == 0) return check;
+  if ((merged.is_language() ? options.tokens : options.images) == 0) return check;
   const Model& first = *work.models.at(work.order.front());
-  const Probing data = probing(options, merged, first.stack().weights.entries().front().value.scalar_type());
+  const Probing data = merged.is_language() ? text_probing(options, merged, work.folders.at(work.order.front()))
+                                            : probing(options, merged);
   check.data = data.name;
   const ModelSources sources = work.sources();
   if (work.by_route) {
@@ -229,10 +246,13 @@ Check check_interface(const Work& work, const Model& merged, const Merge& option
         check.seams.insert(check.seams.end(), seams.begin(), seams.end());
       }
   }
-  if (!data.set.labels.defined()) return check;
+  if (!data.exam && !data.set.labels.defined()) return check;
+  // Each model is asked in its own normalisation of the images.
   const auto add = [&](const std::string& name, const Model& model) {
-    check.scores.emplace_back(
-        name, score(model.stack(), identity(model.stack().depth()), data.set, images_of(model), kBatch));
+    const Route route = identity(model.stack().depth());
+    check.scores.emplace_back(name, model.is_language()
+                                        ? score(model.stack(), route, *data.exam)
+                                        : score(model.stack(), route, data.set, images_of(model), kBatch));
   };
   add("merged", merged);
   for (const auto& key : work.order) add(key, *work.models.at(key));
@@ -240,9 +260,10 @@ Check check_interface(const Work& work, const Model& merged, const Merge& option
 }
 
 std::string detail_of(const Work& work, const Merge& options) {
-  if (work.by_route) return "route " + print_route(work.route);
+  const std::string first = options.adapter.empty() ? "" : "adapter " + options.adapter;
+  if (work.by_route) return (first.empty() ? "" : first + ", ") + "route " + print_route(work.route);
   if (!options.config.empty()) return read_text(options.config, kMostConfig);
-  std::string text;
+  std::string text = first;
   const MergeSlice& slice = work.config.slices.front();
   const auto add = [&](const std::string& owner, const MergeParameters& parameters) {
     for (const auto& [name, setting] : parameters)

@@ -12,13 +12,9 @@
 #include "strata/base/progress.h"
 #include "strata/eval/probe_json.h"
 #include "strata/eval/probe_page.h"
-#include "strata/train/codec.h"
 
 namespace strata::cli {
 namespace {
-
-constexpr int64_t kContext = 256;   // tokens of text a model sees at most
-constexpr double kMeasured = 0.05;  // share of a text that is measured on, what training holds out by default
 
 std::filesystem::path without_trailing_slash(const std::string& folder) {
   const auto path = std::filesystem::path(folder).lexically_normal();
@@ -58,13 +54,11 @@ std::string output_of(const Probe& options) {
 // Measured on what training holds out by default; routes for a budget are chosen on a quarter as many other tokens.
 ElasticityReport probe_text_model(const Model& model, const std::string& name, const std::string& folder,
                                   const Probe& options, const ProbeConfig& config, bool quiet) {
-  const TextCodec codec = codec_of(model, folder);
   const std::string text = options.text.empty() ? "kjv" : options.text;
-  const int64_t context = std::min<int64_t>(model.language.context, kContext);
-  const auto [rest, measured] = hold_out(tokenised(read_documents(text), codec, text), kMeasured);
-  const TextExam exam(first_tokens(measured, options.tokens), context, context);
+  const TextExam exam = text_exam(model, folder, text, options.tokens, true);
   std::optional<TextExam> choice;
-  if (config.choice_images > 0) choice.emplace(first_tokens(rest, options.tokens / 4), context, context);
+  if (config.choice_images > 0)
+    choice.emplace(text_exam(model, folder, text, std::max<int64_t>(options.tokens / 4, 1), false));
   Progress progress("probing " + name, exam.samples(), 0, quiet);
   ElasticityReport report = strata::probe(
       name, model.stack(), exam, config, [&](int64_t done, int64_t) { progress.update(done, "tokens"); },

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <iostream>
+#include <memory>
 
 #include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
@@ -41,19 +42,27 @@ Choice choose(const Common& common, const Prune& options, const Model& model) {
     auto worth = worth_by_probe(options.probe, depth);
     return {keep_worthiest(worth, options.keep), "loss without", std::move(worth)};
   }
-  const ImageSet set = load_for(model, options.data.data, "train", options.data.images);
+  ImageSet set;
+  std::unique_ptr<Exam> exam;
+  if (model.is_language()) {
+    const std::string text = options.data.text.empty() ? "kjv" : options.data.text;
+    exam = std::make_unique<TextExam>(text_exam(model, options.model, text, options.data.tokens, false));
+  } else {
+    set = load_for(model, options.data.data, "train", options.data.images);
+    exam = std::make_unique<ImageExam>(set, images_of(model), kBatch);
+  }
   if (options.by == "greedy") {
     const int64_t count = depth - options.keep;
     Progress progress("removing blocks", count, 0, common.quiet);
-    const auto removals = remove_greedily(model.stack(), count, set, images_of(model), kBatch,
-                                          [&](int64_t done) { progress.update(done, "blocks"); });
+    const auto removals =
+        remove_greedily(model.stack(), count, *exam, [&](int64_t done) { progress.update(done, "blocks"); });
     Choice choice{identity(depth), "loss when removed", std::vector<double>(depth, std::nan(""))};
     for (const auto& removal : removals) choice.worth[removal.block] = removal.score.loss;
     if (!removals.empty()) choice.route = removals.back().left;
     return choice;
   }
   Choice choice{{}, options.by == "turn" ? "turn" : "magnitude", {}};
-  for (const auto& change : block_changes(model.stack(), set, images_of(model), kBatch))
+  for (const auto& change : block_changes(model.stack(), *exam))
     choice.worth.push_back(options.by == "turn" ? change.turn : change.magnitude);
   choice.route = keep_worthiest(choice.worth, options.keep);
   return choice;

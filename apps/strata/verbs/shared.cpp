@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <set>
 
 #include "strata/base/error.h"
+#include "strata/data/chat_text.h"
 #include "strata/models/peft.h"
 #include "strata/route/name.h"
+#include "strata/train/codec.h"
 
 namespace strata::cli {
 
@@ -43,6 +46,17 @@ OpenModels open_models(const std::vector<std::string>& given, const std::vector<
     merge_adapter(read_adapter(adapter), first.stack(), names_of(first));
   }
   return open;
+}
+
+TextExam text_exam(const Model& model, const std::string& folder, const std::string& text, int64_t tokens,
+                   bool held_out) {
+  constexpr int64_t kContext = 256;
+  constexpr double kHeldOut = 0.05;
+  const TextCodec codec = codec_of(model, folder);
+  const int64_t context = std::min(model.language.context, kContext);
+  auto [kept, held] = hold_out(
+      tokenised(read_documents(text, {.chat = chat_text_of(model.companions, folder)}), codec, text), kHeldOut);
+  return TextExam(first_tokens(held_out ? held : kept, tokens), context, context);
 }
 
 void check_output(const std::string& output, const std::vector<std::string>& folders) {

@@ -8,6 +8,7 @@
 
 #include "apps/strata/tensor_verbs.h"
 #include "strata/data/images.h"
+#include "strata/eval/exam.h"
 #include "strata/models/model.h"
 #include "strata/surgery/assemble.h"
 #include "strata/train/loop.h"
@@ -51,6 +52,11 @@ ImageConfig images_of(const Model& model);
 
 /// A data set in the size and channels that the model takes.
 ImageSet load_for(const Model& model, const std::string& data, const std::string& split, int64_t limit);
+
+/// Questions for a language model on a text, in windows of what it reads, 256 tokens at most: about `tokens` of what
+/// training keeps by default, or of what it holds out.
+TextExam text_exam(const Model& model, const std::string& folder, const std::string& text, int64_t tokens,
+                   bool held_out);
 
 /// Throws UsageError when the folder for a result is one of those it is made from: the original would be gone.
 void check_output(const std::string& output, const std::vector<std::string>& folders);
