@@ -39,7 +39,7 @@ std::vector<Origin> origins_of(const Model& model, const Route& route, const Mod
 
 /// The seams of a model put together from others: every block, and the head, that did not read the block before it in its
 /// own model. `origins` are those of its blocks and, last, of its head; its embedding is that of `embed`. `input` is what
-/// the merged model reads: an image_stream, normalised as it wants it, or a token_stream.
+/// all the models read: images normalised as the merged model wants them, or tokens.
 std::vector<Seam> seams_of(const Model& merged, const Model& embed, const std::vector<Origin>& origins,
                            const Stream& input);
 

@@ -78,8 +78,8 @@ assert all(0 <= each["cka"] <= 1 and each["norm_then"] > 0 and each["norm_now"] 
 import json, sys
 interface = json.load(sys.stdin)["interface"]
 assert interface["data"] == "random tokens" and all(each["difference"] == 0 for each in interface["seams"]), interface'
-  "$STRATA" merge "$llama" --route 0,1,0 --images 4 --dry-run --json | grep -q '"head"'
-  refuses 2 "random tokens" "$STRATA" merge "$llama" "$llama" --data "$BATS_TEST_TMPDIR" --dry-run
+  "$STRATA" merge "$llama" --route 0,1,0 --dry-run --json | grep -q '"head"'
+  refuses 2 "say --text" "$STRATA" merge "$llama" "$llama" --data "$BATS_TEST_TMPDIR" --dry-run
 }
 
 @test "merging a model with itself gives it back" {

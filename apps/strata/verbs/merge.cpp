@@ -176,8 +176,7 @@ Stream images_for(const Model& model, const Tensor& pixels) {
 }
 
 Probing text_probing(const Merge& options, const Model& model, const std::string& folder) {
-  if (!options.data.empty())
-    fail_usage("--data: images are for vision models; a language model reads --text, or random tokens");
+  if (!options.data.empty()) fail_usage("--data is a set of images; for a language model say --text");
   Probing result{.name = options.text};
   if (!options.text.empty()) {
     result.exam = std::make_unique<TextExam>(text_exam(model, folder, options.text, options.tokens, false));
