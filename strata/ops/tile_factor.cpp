@@ -21,8 +21,12 @@ namespace {
 // CBLAS's numbers.
 constexpr int64_t kRowMajor = 101, kAsIs = 111, kTransposed = 112, kPacked = 151, kRightFactor = 162;
 
+// Smaller factors are read as they lie by kernels that need no packing at all.
+constexpr int64_t kLeastPacked = 1 << 14;
+
 at::Tensor pack(const at::Tensor& matrix, int64_t rows) {
   const int64_t in = matrix.size(0), out = matrix.size(1);
+  if (in * out < kLeastPacked) return {};
   const bool transposed = matrix.stride(0) == 1 && matrix.stride(1) == in;
   if (!transposed && !matrix.is_contiguous()) return {};
   const auto bytes = static_cast<int64_t>(cblas_sgemm_pack_get_size(kRightFactor, rows, out, in));
