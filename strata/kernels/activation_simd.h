@@ -19,13 +19,13 @@ STRATA_INLINE Activated exact_gelu(V x) {
 
 /// x/2 (1 + tanh(z/2)) = x sigmoid(z), z = sqrt(8/pi) (x + 0.044715 x^3), which reaches the ends of logistic at +-10.
 STRATA_INLINE Activated tanh_gelu(V x) {
-  constexpr float kLinear = 1.59576912F;
-  constexpr float kCubic = 0.0713548163F;
+  constexpr float linear = 1.59576912F;
+  constexpr float cubic = 0.0713548163F;
   const V low = max(set(-10.0F), x);
   const V inner = min(set(10.0F), low);
   const V x2 = inner * inner;
-  const Logistic s = logistic(inner * fma(x2, set(kCubic), set(kLinear)));
-  const V dz = fma(x2, set(3 * kCubic), set(kLinear));
+  const Logistic s = logistic(inner * fma(x2, set(cubic), set(linear)));
+  const V dz = fma(x2, set(3 * cubic), set(linear));
   return {low * s.value, fma(inner * s.value, dz * s.rest, s.value)};
 }
 

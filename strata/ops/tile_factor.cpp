@@ -51,8 +51,7 @@ std::vector<TileFactor> tile_factors(std::initializer_list<at::Tensor> matrices,
 
 void multiply(const at::Tensor& y, const at::Tensor& x, const TileFactor& factor, bool accumulate) {
   if (!factor.packed.defined() || x.size(0) != factor.rows) {
-    at::Tensor out = y;
-    out.addmm_(x, factor.matrix, accumulate ? 1 : 0);
+    y.addmm_(x, factor.matrix, accumulate ? 1 : 0);
     return;
   }
   const int64_t in = factor.matrix.size(0), out = factor.matrix.size(1);

@@ -183,14 +183,14 @@ Probing text_probing(const Merge& options, const Model& model, const std::string
     result.input = result.exam->at(0).input;
     return result;
   }
-  constexpr int64_t kSequences = 4, kMost = 64;
-  const int64_t length = std::min(model.language.context, kMost);
-  const Tensor tokens = at::empty({kSequences * length}, at::kLong);
+  constexpr int64_t sequences = 4, most = 64;
+  const int64_t length = std::min(model.language.context, most);
+  const Tensor tokens = at::empty({sequences * length}, at::kLong);
   Random random(0);
   for (int64_t i = 0; i < tokens.numel(); ++i)
     tokens.mutable_data_ptr<int64_t>()[i] = static_cast<int64_t>(random.below(model.language.vocab));
   result.name = "random tokens";
-  result.input = token_stream(tokens, equal_rows(kSequences, length));
+  result.input = token_stream(tokens, equal_rows(sequences, length));
   return result;
 }
 
