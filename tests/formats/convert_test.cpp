@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "strata/base/error.h"
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -16,16 +17,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 const std::string kModels = "tests/golden/hf_language/";
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 void expect_same_tensors(const SourceModel& want, const SourceModel& got) {
   ASSERT_EQ(want.tensors.size(), got.tensors.size());

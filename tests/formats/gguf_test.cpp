@@ -7,6 +7,7 @@
 #include <map>
 
 #include "strata/base/error.h"
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -14,16 +15,6 @@ namespace {
 
 using testing::HasSubstr;
 namespace fs = std::filesystem;
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 std::vector<float> values_of(const GgufTensor& tensor) {
   std::vector<float> values(tensor.count());

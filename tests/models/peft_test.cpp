@@ -13,6 +13,7 @@
 #include "strata/models/tensor_file.h"
 #include "strata/route/order.h"
 #include "strata/stack/run.h"
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -33,16 +34,6 @@ Tensor logits_of(const Model& model, const Tensor& tokens, const Overlay* overla
   RunOptions options;
   options.overlays = overlays;
   return run(model.stack(), identity(model.depth()), token_stream(tokens, ragged_rows({tokens.numel()})), options).x();
-}
-
-template <class Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 double worst(const Tensor& a, const Tensor& b) {
