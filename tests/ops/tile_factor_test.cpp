@@ -6,6 +6,10 @@
 namespace strata {
 namespace {
 
+ops::Matrix rows_of(const at::Tensor& tensor) {
+  return {tensor.mutable_data_ptr<float>(), tensor.size(0), tensor.size(1)};
+}
+
 // Tiles as long as the factor is packed for, and others; factors as they are and transposed.
 TEST(TileFactor, MultipliesAndAccumulates) {
   at::manual_seed(3);
@@ -18,9 +22,9 @@ TEST(TileFactor, MultipliesAndAccumulates) {
       const at::Tensor x = at::randn({rows, 48});
       const at::Tensor want = at::mm(x.to(at::kDouble), weight.to(at::kDouble));
       at::Tensor y = at::full({rows, 31}, NAN);  // what is overwritten is not read
-      ops::multiply(y, x, factors[1], /*accumulate=*/false);
+      ops::multiply(rows_of(y), rows_of(x), factors[1], /*accumulate=*/false);
       EXPECT_LT((y - want).abs().max().item<double>(), 1e-4);
-      ops::multiply(y, x, factors[0], /*accumulate=*/true);
+      ops::multiply(rows_of(y), rows_of(x), factors[0], /*accumulate=*/true);
       EXPECT_LT((y - 2 * want).abs().max().item<double>(), 2e-4);
     }
   }
@@ -30,8 +34,19 @@ TEST(TileFactor, ColumnsOfAWiderMatrixAreServedUnpacked) {
   const at::Tensor wide = at::randn({16, 40}), x = at::randn({8, 16});
   const auto factors = ops::tile_factors({wide.narrow(1, 4, 20)}, 8);
   const at::Tensor y = at::empty({8, 20});
-  ops::multiply(y, x, factors[0], false);
+  ops::multiply(rows_of(y), rows_of(x), factors[0], false);
   EXPECT_LT((y - at::mm(x, wide.narrow(1, 4, 20))).abs().max().item<double>(), 1e-4);
+}
+
+TEST(TileFactor, AddsTransposedProducts) {
+  at::manual_seed(4);
+  for (const int64_t rows : {1, 7, 64}) {
+    const at::Tensor a = at::randn({rows, 5}), b = at::randn({rows, 33}), before = at::randn({5, 33});
+    const at::Tensor total = before.clone();
+    ops::add_product(total, rows_of(a), rows_of(b));
+    const at::Tensor want = before.to(at::kDouble) + at::mm(a.to(at::kDouble).t(), b.to(at::kDouble));
+    EXPECT_LT((total - want).abs().max().item<double>(), 1e-4) << rows << " rows";
+  }
 }
 
 }  // namespace
