@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "strata/base/threads.h"
+#include "strata/kernels/small_product.h"
 
 // BLAS's product as every LibTorch brings it with a BLAS of 32-bit integers; calling it costs a tenth of a microsecond, by
 // way of tensors it is five.
@@ -30,8 +31,12 @@ namespace {
 // CBLAS's numbers.
 constexpr int64_t kRowMajor = 101, kAsIs = 111, kTransposed = 112, kPacked = 151, kRightFactor = 162;
 
-// Smaller factors are read as they lie by kernels that need no packing at all.
-constexpr int64_t kLeastPacked = 1 << 14;
+// Factors of up to so many numbers stay in the nearest cache.
+constexpr int64_t kLargestSmall = (1 << 14) - 1;
+
+bool is_small(int64_t in, int64_t out) {
+  return in * out <= kLargestSmall && out % SmallProduct::kColumns == 0;
+}
 
 // Whether columns lie together, not rows.
 bool transposed(const at::Tensor& matrix) {
@@ -62,7 +67,7 @@ bool by_blas(std::initializer_list<int64_t> sizes) {
 
 at::Tensor pack(const at::Tensor& matrix, int64_t rows) {
   const int64_t in = matrix.size(0), out = matrix.size(1);
-  if (in * out < kLeastPacked) return {};
+  if (in * out <= kLargestSmall) return {};
   const auto bytes = static_cast<int64_t>(cblas_sgemm_pack_get_size(kRightFactor, rows, out, in));
   at::Tensor packed = at::empty({(bytes + 3) / 4}, matrix.options());
   cblas_sgemm_pack(kRowMajor, kRightFactor, transposed(matrix) ? kTransposed : kAsIs, rows, out, in, 1.0F,
@@ -75,9 +80,10 @@ at::Tensor pack(const at::Tensor& matrix, int64_t rows) {
 std::vector<TileFactor> tile_factors(std::initializer_list<at::Tensor> matrices, int64_t rows) {
   std::vector<TileFactor> factors;
   for (const at::Tensor& matrix : matrices) {
-    const bool rows_or_columns = matrix.stride(0) == 1 || matrix.stride(1) == 1;
+    const bool small = is_small(matrix.size(0), matrix.size(1));
+    const bool as_it_lies = matrix.is_contiguous() || (!small && (matrix.stride(0) == 1 || matrix.stride(1) == 1));
     factors.push_back(
-        {.matrix = (rows_or_columns ? matrix : matrix.contiguous()).detach(), .packed = {}, .rows = rows});
+        {.matrix = (as_it_lies ? matrix : matrix.contiguous()).detach(), .small = small, .packed = {}, .rows = rows});
   }
   if (cblas_sgemm_pack == nullptr || cblas_sgemm_pack_get_size == nullptr || cblas_sgemm_compute == nullptr || rows < 1)
     return factors;
@@ -90,6 +96,17 @@ std::vector<TileFactor> tile_factors(std::initializer_list<at::Tensor> matrices,
 void multiply(const Matrix& y, const Matrix& x, const TileFactor& factor, bool accumulate) {
   const at::Tensor& right = factor.matrix;
   const int64_t in = right.size(0), out = right.size(1);
+  if (factor.small)
+    return small_product({.rows = x.rows,
+                          .columns = out,
+                          .depth = in,
+                          .a = x.data,
+                          .a_row = in,
+                          .b = right.const_data_ptr<float>(),
+                          .b_row = out,
+                          .c = y.data,
+                          .c_row = out,
+                          .accumulate = accumulate});
   const float beta = accumulate ? 1.0F : 0.0F;
   if (factor.packed.defined() && x.rows == factor.rows)
     return cblas_sgemm_compute(kRowMajor, kAsIs, kPacked, x.rows, out, in, x.data, in,
@@ -101,9 +118,21 @@ void multiply(const Matrix& y, const Matrix& x, const TileFactor& factor, bool a
 }
 
 void add_product(const at::Tensor& total, const Matrix& a, const Matrix& b) {
+  float* const to = total.mutable_data_ptr<float>();
+  if (is_small(a.columns, b.columns))
+    return small_product({.rows = a.columns,
+                          .columns = b.columns,
+                          .depth = a.rows,
+                          .a = a.data,
+                          .a_row = 1,
+                          .a_column = a.columns,
+                          .b = b.data,
+                          .b_row = b.columns,
+                          .c = to,
+                          .c_row = b.columns,
+                          .accumulate = true});
   if (by_blas({a.rows, a.columns, b.columns}))
-    return product(true, false, a.columns, b.columns, a.rows, a.data, a.columns, b.data, b.columns, 1,
-                   total.mutable_data_ptr<float>());
+    return product(true, false, a.columns, b.columns, a.rows, a.data, a.columns, b.data, b.columns, 1, to);
   at::Tensor(total).addmm_(as_tensor(a).t(), as_tensor(b));
 }
 

@@ -14,11 +14,13 @@ struct Matrix {
   int64_t rows, columns;
 };
 
-/// The right-hand factor [in, out] of one product per tile. Where LibTorch brings MKL, it is laid out as MKL's kernel
-/// reads it once for all tiles instead of once in each (7 to 12 % of a product of a few hundred rows).
+/// The right-hand factor [in, out] of one product per tile. Small ones are for our own kernel, a third faster than a
+/// library's there; others, where LibTorch brings MKL, are laid out as MKL's kernel reads them once for all tiles instead
+/// of once in each (7 to 12 % of a product of a few hundred rows).
 struct TileFactor {
-  at::Tensor matrix;  // [in, out], one of whose strides is 1
-  at::Tensor packed;  // MKL's own layout, good for `rows` rows; undefined without MKL
+  at::Tensor matrix;   // [in, out], one of whose strides is 1
+  bool small = false;  // contiguous, for small_product
+  at::Tensor packed;   // MKL's own layout, good for `rows` rows; undefined without MKL
   int64_t rows = 0;
 };
 
