@@ -155,7 +155,8 @@ struct Work {
   std::vector<std::string> parameters;  // of the script
   int64_t steps;                        // per turn
   std::function<void()> ours;
-  std::function<void()> products;
+  std::function<Products()> products;  // made once our own peak is known
+  bool backward;
 };
 
 Comparison compare(const Common& common, const Bench& options, const Work& work, int64_t memory_before) {
@@ -195,7 +196,8 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
     }
   }
   Series products{"matrix products alone", {}};
-  work.products();
+  Products linear = work.products();
+  linear.run(work.backward);
   std::vector<double> peaks(baselines.size());
   for (int64_t turn = 0; turn < options.repeats; ++turn) {
     result.series[0].milliseconds.push_back(median_step(work.ours));
@@ -204,7 +206,7 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
       result.series[i + 1].milliseconds.push_back(theirs.milliseconds);
       peaks[i] = theirs.peak_mebibytes;
     }
-    products.milliseconds.push_back(milliseconds_of(work.products));
+    products.milliseconds.push_back(milliseconds_of([&] { linear.run(work.backward); }));
   }
   std::vector<std::string> memory{fmt::format("strata {:.0f} MiB", static_cast<double>(peak) / (1 << 20))};
   for (size_t i = 0; i < baselines.size(); ++i)
@@ -223,35 +225,46 @@ Comparison bench_vision_step(const Common& common, const Bench& options, bool la
   const VitConfig size = vit_size(large ? "Ti/16" : "fashion");
   const int64_t batch = large ? 16 : 256;
   VisionStep step(size, batch);
-  Products products;
-  const int64_t patches = (size.image_height / size.patch_height) * (size.image_width / size.patch_width);
-  products.add(1, batch * patches, size.image_channels * size.patch_height * size.patch_width, size.channels);
-  add_blocks(products, size.depth, batch * (patches + 1), size.channels, size.hidden);
+  const auto products = [&] {
+    Products result;
+    const int64_t patches = (size.image_height / size.patch_height) * (size.image_width / size.patch_width);
+    result.add(1, batch * patches, size.image_channels * size.patch_height * size.patch_width, size.channels);
+    add_blocks(result, size.depth, batch * (patches + 1), size.channels, size.hidden);
+    return result;
+  };
   std::vector<std::string> parameters{"--model", large ? "vit_ti" : "fashion", "--batch", std::to_string(batch)};
   if (forward) parameters.emplace_back("--forward");
   return compare(common, options,
-                 {fmt::format("{}, {}, batch {}", forward ? "forward" : "training step",
-                              large ? "ViT-Ti/16 at 224" : "Fashion-MNIST model", batch),
-                  "fashion_vit.py", parameters, large ? 2 : 10, [&] { forward ? step.forward() : step.train(); },
-                  [&] { products.run(!forward); }},
+                 {.what = fmt::format("{}, {}, batch {}", forward ? "forward" : "training step",
+                                      large ? "ViT-Ti/16 at 224" : "Fashion-MNIST model", batch),
+                  .script = "fashion_vit.py",
+                  .parameters = parameters,
+                  .steps = large ? 2 : 10,
+                  .ours = [&] { forward ? step.forward() : step.train(); },
+                  .products = products,
+                  .backward = !forward},
                  before);
 }
 
 Comparison bench_language_step(const Common& common, const Bench& options, int64_t batch) {
-  constexpr int64_t kTime = 256;
+  constexpr int64_t time = 256;
   const int64_t before = peak_memory();
   const LanguageConfig size = language_size("gpt2");
-  LanguageStep step(size, batch, kTime);
-  Products products;
-  add_blocks(products, size.depth, batch * kTime, size.channels, size.hidden);
-  products.add(1, batch * kTime, size.channels, size.vocab);
+  LanguageStep step(size, batch, time);
+  const auto products = [&] {
+    Products result;
+    add_blocks(result, size.depth, batch * time, size.channels, size.hidden);
+    result.add(1, batch * time, size.channels, size.vocab);
+    return result;
+  };
   return compare(common, options,
-                 {fmt::format("training step, GPT-2 small, {} x {} tokens", batch, kTime),
-                  "gpt2.py",
-                  {"--model", "gpt2", "--batch", std::to_string(batch), "--length", std::to_string(kTime)},
-                  1,
-                  [&] { step.train(); },
-                  [&] { products.run(true); }},
+                 {.what = fmt::format("training step, GPT-2 small, {} x {} tokens", batch, time),
+                  .script = "gpt2.py",
+                  .parameters = {"--model", "gpt2", "--batch", std::to_string(batch), "--length", std::to_string(time)},
+                  .steps = 1,
+                  .ours = [&] { step.train(); },
+                  .products = products,
+                  .backward = true},
                  before);
 }
 
