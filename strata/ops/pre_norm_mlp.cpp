@@ -154,7 +154,7 @@ ForwardResult shapes_of_pre_norm_mlp(const at::Tensor& x, const WeightList& weig
   const bool layer = weights.get(1).has_value();
   return {plain_like(x),
           {layer ? per_row(x) : x.new_empty({0}), per_row(x),
-           x.new_empty_symint({x.sym_size(0), weights.get(2)->sym_size(0)})}};
+           x.new_empty_symint({x.sym_size(0), required(weights, 2).sym_size(0)})}};
 }
 
 // kept: mean [rows], empty for an RMS norm; rstd [rows]; pre [rows, up]. None of them without `keep`.

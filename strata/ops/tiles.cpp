@@ -105,13 +105,17 @@ WeightGradients::WeightGradients(const NormInFront& norm, const LinearWeights& o
   second = zeros(two.weight), second_bias = zeros(two.bias);
 }
 
-WeightGradients sum(std::vector<std::optional<WeightGradients>>& threads) {
-  WeightGradients& total = *threads.front();
-  for (auto& part : std::span(threads).subspan(1)) {
+std::optional<WeightGradients> sum(std::vector<std::optional<WeightGradients>>& threads) {
+  std::optional<WeightGradients> total;
+  for (auto& part : threads) {
     if (!part) continue;
+    if (!total) {
+      total = part;
+      continue;
+    }
     for (const auto member : {&WeightGradients::gain, &WeightGradients::bias, &WeightGradients::first,
                               &WeightGradients::first_bias, &WeightGradients::second, &WeightGradients::second_bias})
-      if ((total.*member).defined()) (total.*member).add_((*part).*member);
+      if (((*total).*member).defined()) ((*total).*member).add_((*part).*member);
   }
   return total;
 }

@@ -78,8 +78,8 @@ struct WeightGradients {
 
   WeightGradients(const NormInFront& norm, const LinearWeights& one, const LinearWeights& two);
 };
-/// Their sums over the threads, in the order of the threads; the tensors of the first are used.
-WeightGradients sum(std::vector<std::optional<WeightGradients>>& threads);
+/// Their sums over the threads that have any, in the order of the threads; the tensors of the first are used.
+std::optional<WeightGradients> sum(std::vector<std::optional<WeightGradients>>& threads);
 
 /// total += part, where there is such a total.
 void add(const at::Tensor& total, const std::vector<float>& part);
