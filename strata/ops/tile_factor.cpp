@@ -10,10 +10,10 @@
 
 // BLAS's product as every LibTorch brings it with a BLAS of 32-bit integers; calling it costs a tenth of a microsecond, by
 // way of tensors it is five.
-extern "C" __attribute__((weak)) void sgemm_(const char* transpose_a, const char* transpose_b, const int* m,
-                                             const int* n, const int* k, const float* alpha, const float* a,
-                                             const int* stride_a, const float* b, const int* stride_b,
-                                             const float* beta, float* c, const int* stride_c);
+extern "C" __attribute__((weak)) void blas_sgemm(const char* transpose_a, const char* transpose_b, const int* m,
+                                                 const int* n, const int* k, const float* alpha, const float* a,
+                                                 const int* stride_a, const float* b, const int* stride_b,
+                                                 const float* beta, float* c, const int* stride_c) __asm__("sgemm_");
 // MKL's packed products, which LibTorch's build for x86 exports; null where it comes with another library. Integers are
 // declared as wide as MKL's wider interface has them: what is passed so serves the narrow one as well.
 extern "C" {
@@ -58,12 +58,13 @@ void product(bool transpose_a, bool transpose_b, int64_t rows, int64_t columns, 
   const int m = narrow(columns), n = narrow(rows), k = narrow(inner), first = narrow(stride_b),
             second = narrow(stride_a), third = narrow(std::max<int64_t>(columns, 1));
   const float alpha = 1;
-  sgemm_(transpose_b ? "T" : "N", transpose_a ? "T" : "N", &m, &n, &k, &alpha, b, &first, a, &second, &beta, c, &third);
+  blas_sgemm(transpose_b ? "T" : "N", transpose_a ? "T" : "N", &m, &n, &k, &alpha, b, &first, a, &second, &beta, c,
+             &third);
 }
 
 // What BLAS's integers cannot count goes by way of tensors, as everything does where there is no such BLAS.
 bool by_blas(std::initializer_list<int64_t> sizes) {
-  return sgemm_ != nullptr && std::max(sizes) <= std::numeric_limits<int>::max();
+  return blas_sgemm != nullptr && std::max(sizes) <= std::numeric_limits<int>::max();
 }
 
 at::Tensor pack(const at::Tensor& matrix, int64_t rows) {
