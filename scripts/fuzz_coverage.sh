@@ -1,8 +1,8 @@
 #!/bin/bash
 # Prints the error branches that the committed inputs of the fuzzers do not reach, each parser by its own:
 #   scripts/fuzz_coverage.sh [FUZZER...]
-# A fuzzer's source says by a line "// Parser: FILE..." what it is for. An error branch is a call of fail, refuse or one
-# of their kin. Exit code 1 when one is not reached.
+# A fuzzer's source says by a line "// Parser: FILE..." what it is for. What several fuzzers share may be reached by the
+# inputs of any. An error branch is a call of fail, refuse or one of their kin. Exit code 1 when one is not reached.
 set -euo pipefail
 # shellcheck source=scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -10,25 +10,27 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 need build sanitizers coverage
 configure coverage
 cd "$checkout"
+all=()
+for source in tests/fuzz/*_fuzzer.cpp; do
+  source=${source##*/}
+  all+=("${source%_fuzzer.cpp}")
+done
 fuzzers=("$@")
-if [ ${#fuzzers[@]} -eq 0 ]; then
-  for source in tests/fuzz/*_fuzzer.cpp; do
-    source=${source##*/}
-    fuzzers+=("${source%_fuzzer.cpp}")
-  done
-fi
-build coverage "${fuzzers[@]/%/_replay}"
+[ ${#fuzzers[@]} -gt 0 ] || fuzzers=("${all[@]}")
+build coverage "${all[@]/%/_replay}"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+objects=(build/coverage/libstrata_base.so)
+for name in "${all[@]}"; do
+  LLVM_PROFILE_FILE=$work/$name.raw "build/coverage/${name}_replay" "tests/fuzz/corpus/$name" > /dev/null
+  objects+=(-object "build/coverage/${name}_replay")
+done
+llvm-profdata-19 merge -o "$work/data" "$work"/*.raw
 missed=0
 for name in "${fuzzers[@]}"; do
   read -ra sources < <(sed -n 's|^// Parser: ||p' "tests/fuzz/${name}_fuzzer.cpp")
-  replay=build/coverage/${name}_replay
-  LLVM_PROFILE_FILE=$work/$name.raw "$replay" "tests/fuzz/corpus/$name" > /dev/null
-  llvm-profdata-19 merge -o "$work/$name.data" "$work/$name.raw"
-  llvm-cov-19 export -format=text -instr-profile "$work/$name.data" "$replay" -object build/coverage/libstrata_base.so \
-    "${sources[@]}" > "$work/$name.json"
+  llvm-cov-19 export -format=text -instr-profile "$work/data" "${objects[@]}" "${sources[@]}" 2> /dev/null > "$work/$name.json"
   python3 - "$work/$name.json" "$name" << 'PYTHON' || missed=1
 import bisect, json, os, re, sys
 

@@ -20,6 +20,7 @@ namespace {
 
 std::vector<char*> pointers(std::vector<std::string>& list) {
   std::vector<char*> result;
+  result.reserve(list.size() + 1);
   for (std::string& item : list) result.push_back(item.data());
   result.push_back(nullptr);
   return result;

@@ -120,7 +120,7 @@ TextDocument document_of(std::string_view text, const std::string& where, const 
   const auto has = [&](const char* key) { return line.contains(key) && !line.at(key).is_null(); };
   // The messages under a key, behind those under another that are only read.
   const auto conversation = [&](const std::string& key, const char* prompt = nullptr) {
-    const ordered_json again = ordered_json::parse(text);
+    const ordered_json again = parse_ordered_json(text, where);
     ordered_json messages = prompt ? again.at(prompt) : again.at(key);
     const size_t given = prompt ? messages.size() : 0;
     if (prompt) messages.insert(messages.end(), again.at(key).begin(), again.at(key).end());

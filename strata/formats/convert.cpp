@@ -103,7 +103,7 @@ SourceModel open_folder(const std::string& folder) {
   SourceModel model;
   const std::string config_text = read_text(config_path, kMostJson);
   const json config = parse_json(config_text, config_path);
-  model.config = ordered_json::parse(config_text);
+  model.config = parse_ordered_json(config_text, config_path);
   GgufModel kind = gguf_model_of(config, config_path);
   const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
   model.warnings = file->warnings();

@@ -409,7 +409,6 @@ std::optional<ordered_json> kept_config(const Gguf& file) {
   const auto text = file.text(kKeptConfig);
   if (!text) return std::nullopt;
   const std::string name = file.path() + ": " + kKeptConfig;
-  // Keeping the order of keys takes time that grows with the square of their number.
   if (text->size() > kMostKeptConfig)
     fail(name, ": expected at most ", kMostKeptConfig, " bytes, found ", text->size());
   const json config = parse_json(*text, name);
@@ -417,7 +416,7 @@ std::optional<ordered_json> kept_config(const Gguf& file) {
     const GgufValue* found = file.find(key);
     if (key != kKeptConfig && (found == nullptr || *found != value)) return std::nullopt;
   }
-  return ordered_json::parse(*text);
+  return parse_ordered_json(*text, name);
 }
 
 }  // namespace

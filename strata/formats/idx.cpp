@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <new>
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
@@ -38,7 +39,7 @@ class Source {
     packed_ = file.size() >= 2 && file[0] == std::byte{0x1f} && file[1] == std::byte{0x8b};
     if (!packed_) return;
     constexpr int gzip_only = 16;
-    if (inflateInit2(&stream_, gzip_only + MAX_WBITS) != Z_OK) fail(name_, ": cannot start zlib");
+    if (inflateInit2(&stream_, gzip_only + MAX_WBITS) != Z_OK) throw std::bad_alloc();
   }
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "strata/base/error.h"
 #include "strata/formats/exif.h"
@@ -144,7 +145,7 @@ class JpegReader {
  public:
   JpegReader(Bytes file, std::string name, int64_t most_pixels)
       : file_(file), name_(std::move(name)), handle_(tjInitDecompress()) {
-    if (!handle_) fail(name_, ": the JPEG decoder cannot start; is memory short?");
+    if (!handle_) throw std::bad_alloc();
     int subsampling = 0;
     if (tjDecompressHeader3(handle_.get(), data(), file_.size(), &width_, &height_, &subsampling, &colourspace_) != 0)
       refuse();

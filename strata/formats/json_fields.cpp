@@ -1,7 +1,8 @@
 #include "strata/formats/json_fields.h"
 
 #include <cmath>
-#include <set>
+#include <type_traits>
+#include <unordered_set>
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
@@ -10,28 +11,94 @@ namespace strata {
 namespace {
 
 using nlohmann::json;
+using nlohmann::ordered_json;
 
-constexpr int kDeepest = 64;
+constexpr size_t kDeepest = 64;
+
+// Builds a tree from the events of nlohmann::json::sax_parse. The library's own builder looks through all keys of an
+// object that keeps their order, at each new one.
+template <class Json>
+class TreeBuilder {
+ public:
+  explicit TreeBuilder(const std::string& name) : name_(name) {}
+
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(int64_t value) { return add(value); }
+  bool number_unsigned(uint64_t value) { return add(value); }
+  bool number_float(double value, const std::string&) { return add(value); }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(typename Json::binary_t& value) { return add(Json::binary(std::move(value))); }
+  bool start_object(size_t) { return open(Json::object()); }
+  bool start_array(size_t) { return open(Json::array()); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+  bool key(std::string& key) {
+    if (!levels_.back().keys.insert(key).second)
+      fail(name_, ": the key ", shown(json(key)), " stands twice in one object");
+    key_ = std::move(key);
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const json::exception& error) {
+    fail(name_, ": malformed JSON: ", std::string(error.what()).substr(0, 400));
+  }
+
+  Json take() { return std::move(root_); }
+
+ private:
+  struct Level {
+    Json* value;
+    std::unordered_set<std::string> keys;
+  };
+
+  bool add(Json value) {
+    (void)put(std::move(value));
+    return true;
+  }
+  bool open(Json value) {
+    levels_.push_back({put(std::move(value)), {}});
+    return true;
+  }
+  bool close() {
+    levels_.pop_back();
+    return true;
+  }
+  Json* put(Json value) {
+    if (levels_.size() > kDeepest)
+      fail(name_, ": expected at most ", kDeepest, " levels of nesting in JSON, found more");
+    if (levels_.empty()) return &(root_ = std::move(value));
+    Json& parent = *levels_.back().value;
+    if (parent.is_array()) return &parent.emplace_back(std::move(value));
+    auto& members = parent.template get_ref<typename Json::object_t&>();
+    if constexpr (std::is_same_v<Json, ordered_json>)
+      return &members.emplace_back(std::move(key_), std::move(value)).second;
+    else
+      return &members.emplace(std::move(key_), std::move(value)).first->second;
+  }
+
+  const std::string& name_;
+  Json root_;
+  std::string key_;
+  std::vector<Level> levels_;
+};
+
+template <class Json>
+Json parse(std::string_view text, const std::string& name) {
+  // The library takes a NUL for the end of the text and would ignore what follows.
+  if (text.find('\0') != std::string_view::npos) fail(name, ": malformed JSON: there is a NUL byte in it");
+  TreeBuilder<Json> builder(name);
+  Json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
+}
 
 }  // namespace
 
 json parse_json(std::string_view text, const std::string& name) {
-  // The library takes a NUL for the end of the text and would ignore what follows.
-  if (text.find('\0') != std::string_view::npos) fail(name, ": malformed JSON: there is a NUL byte in it");
-  std::vector<std::set<std::string>> keys;
-  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kDeepest) fail(name, ": expected at most ", kDeepest, " levels of nesting in JSON, found more");
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
-      fail(name, ": the key ", shown(parsed), " stands twice in one object");
-    return true;
-  };
-  try {
-    return json::parse(text.begin(), text.end(), check);
-  } catch (const json::exception& error) {
-    fail(name, ": malformed JSON: ", std::string(error.what()).substr(0, 400));
-  }
+  return parse<json>(text, name);
+}
+
+ordered_json parse_ordered_json(std::string_view text, const std::string& name) {
+  return parse<ordered_json>(text, name);
 }
 
 json read_json(const std::string& path, uint64_t max_bytes) {

@@ -12,7 +12,9 @@ namespace strata {
 /// Parses a JSON text that cannot be trusted into a tree. Throws Error for malformed text, a key that stands twice in
 /// one object, and nesting beyond 64 levels; `name` is the file in messages.
 nlohmann::json parse_json(std::string_view text, const std::string& name);
-/// The same from a file of at most max_bytes.
+/// The same, with the keys in the order of the text.
+nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& name);
+/// parse_json of a file of at most max_bytes.
 nlohmann::json read_json(const std::string& path, uint64_t max_bytes);
 
 /// Typed reading of the keys of an object. A key that is absent or null gives the value passed in ("fallback"); one of

@@ -110,8 +110,11 @@ std::vector<std::pair<PathExpression, Number>> read_pattern(const JsonFields& fi
   if (!table->is_object()) fields.refuse(key, "an object of module names and numbers");
   const std::string where = fields.file() + ": " + key;
   const JsonFields inner(*table, where);
-  for (const auto& [expression, value] : in_order.at(key).items())
-    result.emplace_back(PathExpression(expression, PathExpression::Part::end, where), read(inner, expression));
+  for (const auto& [expression, value] : in_order.at(key).items()) {
+    const char* const name = expression.c_str();
+    if (expression.find('\0') != std::string::npos || value.is_null()) inner.refuse(name, "a number for a module name");
+    result.emplace_back(PathExpression(expression, PathExpression::Part::end, where), read(inner, name));
+  }
   return result;
 }
 
@@ -216,7 +219,7 @@ bool PeftConfig::saves(const std::string& module) const {
 PeftConfig peft_config_from_json(const std::string& text, const std::string& file) {
   const json tree = parse_json(text, file);
   const JsonFields fields(tree, file);
-  const ordered_json in_order = ordered_json::parse(text);
+  const ordered_json in_order = parse_ordered_json(text, file);
   if (fields.text("peft_type", "") != "LORA") fields.refuse("peft_type", "\"LORA\", the only kind of adapter read");
   PeftConfig config;
   config.rank = fields.integer("r", config.rank, 1, kMostRank);
@@ -228,12 +231,12 @@ PeftConfig peft_config_from_json(const std::string& text, const std::string& fil
   config.exclude_modules = read_modules(fields, "exclude_modules");
   config.layers_to_transform = read_layers(fields);
   config.layers_pattern = read_layers_pattern(fields);
-  config.rank_pattern = read_pattern<int64_t>(
-      fields, in_order, "rank_pattern",
-      [](const JsonFields& in, const std::string& key) { return in.integer(key.c_str(), 8, 1, kMostRank); });
-  config.alpha_pattern = read_pattern<double>(
-      fields, in_order, "alpha_pattern",
-      [](const JsonFields& in, const std::string& key) { return in.number(key.c_str(), 8, -1e9, 1e9); });
+  config.rank_pattern =
+      read_pattern<int64_t>(fields, in_order, "rank_pattern",
+                            [](const JsonFields& in, const char* key) { return in.integer(key, 0, 1, kMostRank); });
+  config.alpha_pattern =
+      read_pattern<double>(fields, in_order, "alpha_pattern",
+                           [](const JsonFields& in, const char* key) { return in.number(key, 0, -1e9, 1e9); });
   config.modules_to_save = fields.texts("modules_to_save", {});
   config.bias = fields.text("bias", "none");
   config.base_model = fields.text("base_model_name_or_path", "");

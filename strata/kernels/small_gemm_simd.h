@@ -4,6 +4,10 @@
 
 namespace strata::simd::STRATA_SIMD {
 
+STRATA_INLINE int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
 /// Products of matrices that live in the first two cache levels, the building block of attention. Every element of C is
 /// one chain of fused multiply-adds over k in rising order, whatever the tile, so a row's result does not depend on the
 /// rows beside it.

@@ -6,10 +6,20 @@
 
 namespace strata::simd::STRATA_SIMD {
 
+// A block of a panel and the rows that meet it stay in the first cache level, also where two threads share one.
+inline constexpr int64_t kDepthBlock = 96;
+
 inline void small_product(const SmallProduct& args) {
-  const Strided a{args.a, args.a_row, args.a_column};
-  args.accumulate ? small_gemm<true>(a, args.b, args.b_row, args.c, args.c_row, args.rows, args.columns, args.depth)
-                  : small_gemm<false>(a, args.b, args.b_row, args.c, args.c_row, args.rows, args.columns, args.depth);
+  for (int64_t first = 0; first < args.columns; first += SmallProduct::kPanel) {
+    const int64_t wide = smaller(SmallProduct::kPanel, args.columns - first);
+    for (int64_t k = 0; k < args.depth || k == 0; k += kDepthBlock) {
+      const Strided a{args.a + k * args.a_column, args.a_row, args.a_column};
+      const float* b = args.b + first * args.depth + k * wide;
+      const int64_t depth = smaller(kDepthBlock, args.depth - k);
+      args.accumulate || k > 0 ? small_gemm<true>(a, b, wide, args.c + first, args.c_row, args.rows, wide, depth)
+                               : small_gemm<false>(a, b, wide, args.c + first, args.c_row, args.rows, wide, depth);
+    }
+  }
 }
 
 }  // namespace strata::simd::STRATA_SIMD

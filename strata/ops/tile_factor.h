@@ -18,9 +18,9 @@ struct Matrix {
 /// library's there; others, where LibTorch brings MKL, are laid out as MKL's kernel reads them once for all tiles instead
 /// of once in each (7 to 12 % of a product of a few hundred rows).
 struct TileFactor {
-  at::Tensor matrix;   // [in, out], one of whose strides is 1
-  bool small = false;  // contiguous, for small_product
-  at::Tensor packed;   // MKL's own layout, good for `rows` rows; undefined without MKL
+  at::Tensor matrix;  // [in, out], one of whose strides is 1
+  at::Tensor panels;  // for small_product; undefined where the factor is not small
+  at::Tensor packed;  // MKL's own layout, good for `rows` rows; undefined without MKL
   int64_t rows = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "strata/text/tokenizer.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <set>
 #include <unordered_map>
@@ -250,6 +251,9 @@ bool Tokenizer::special(int32_t id) const {
 }
 
 std::string StreamDecoder::push(int32_t id) {
+  // What decode passes over must not pile up here.
+  if (tokenizer_.token(id).empty() && tokenizer_.decode(std::array{id, id}, skip_special_).empty()) return {};
+  if (skip_special_ && tokenizer_.special(id)) return {};
   ids_.push_back(id);
   return take(false);
 }
@@ -257,19 +261,50 @@ std::string StreamDecoder::push(int32_t id) {
 std::string StreamDecoder::finish() {
   std::string text = take(true);
   ids_.clear();
-  given_ = 0;
+  fresh_ = 0;
+  given_.clear();
   return text;
 }
 
+StreamDecoder::Unfinished StreamDecoder::unfinished() const {
+  constexpr size_t kMost = 3;  // a character has four bytes at most
+  std::string tail;
+  std::vector<size_t> bytes;  // of the last tokens, the last one first
+  for (size_t i = ids_.size(); i-- > 0 && tail.size() < kMost;) {
+    const std::string token = tokenizer_.bytes(ids_[i]);
+    tail.insert(0, token);
+    bytes.push_back(token.size());
+  }
+  Unfinished found{unfinished_utf8(tail), 0};
+  for (size_t covered = 0; covered < found.bytes; ++found.tokens) covered += bytes[found.tokens];
+  return found;
+}
+
 std::string StreamDecoder::take(bool all) {
-  const std::string before = tokenizer_.decode(std::span(ids_).first(given_), skip_special_);
   std::string text = tokenizer_.decode(ids_, skip_special_);
-  const bool unfinished = text.ends_with(utf8(kReplacementCharacter));
-  if (!all && (unfinished || text.size() <= before.size())) return {};
-  // Only the last tokens matter to what follows: a space at the beginning, a run of bytes.
-  ids_.erase(ids_.begin(), ids_.begin() + static_cast<ptrdiff_t>(given_));
-  given_ = ids_.size();
-  return text.size() > before.size() ? text.substr(before.size()) : std::string();
+  if (!text.starts_with(given_)) {  // a run of byte tokens turned out to be ill-formed: what was given out of it stays
+    ids_.erase(ids_.begin(), ids_.begin() + static_cast<ptrdiff_t>(fresh_));
+    fresh_ = 0;
+    given_.clear();
+    text = tokenizer_.decode(ids_, skip_special_);
+  }
+  // An unfinished character is shown as one or, in a run of byte tokens, as several marks.
+  const std::string mark = utf8(kReplacementCharacter);
+  const Unfinished rest = all ? Unfinished{} : unfinished();
+  size_t end = text.size();
+  for (size_t i = 0; i < rest.bytes && std::string_view(text).substr(0, end).ends_with(mark); ++i) end -= mark.size();
+  if (end <= given_.size()) return {};
+  std::string result = text.substr(given_.size(), end - given_.size());
+  const size_t held = text.size() - end, fresh = ids_.size() - (held > 0 ? rest.tokens : 0);
+  given_ = text.substr(0, end);
+  if (fresh > fresh_) {
+    // Only the last tokens matter to what follows: a space at the beginning, a run of bytes.
+    ids_.erase(ids_.begin(), ids_.begin() + static_cast<ptrdiff_t>(fresh_));
+    fresh_ = fresh - fresh_;
+    given_ = tokenizer_.decode(ids_, skip_special_);
+    given_.resize(given_.size() - std::min(held, given_.size()));
+  }
+  return result;
 }
 
 Tokenizer byte_tokenizer() {

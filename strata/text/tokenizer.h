@@ -75,7 +75,8 @@ class Tokenizer {
 };
 
 /// Text as it comes while tokens do: what push and finish return makes up decode(all ids). Characters whose bytes have
-/// not all come are held back.
+/// not all come are held back. One exception: decode shows each byte of an ill-formed run of byte tokens (<0xC3>) as
+/// U+FFFD, here those characters of it stay that were given out before its first ill-formed byte.
 class StreamDecoder {
  public:
   explicit StreamDecoder(Tokenizer tokenizer, bool skip_special = true)
@@ -87,12 +88,18 @@ class StreamDecoder {
   std::string finish();
 
  private:
+  struct Unfinished {
+    size_t bytes = 0, tokens = 0;
+  };
+  // The character at the end that lacks bytes, and how many tokens it is spread over.
+  Unfinished unfinished() const;
   std::string take(bool all);
 
   Tokenizer tokenizer_;
   bool skip_special_;
   std::vector<int32_t> ids_;  // tokens already given out that the next ones may depend on, then new ones
-  size_t given_ = 0;          // how many of them were given out
+  size_t fresh_ = 0;          // the first that was not given out whole
+  std::string given_;         // what was given out of their text
 };
 
 /// 256 tokens, one for each byte: id = byte.

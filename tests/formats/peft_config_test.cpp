@@ -50,6 +50,15 @@ TEST(PeftConfig, ScalesByRankPatternAndRoot) {
   EXPECT_DOUBLE_EQ(config.scale_of("x.mlp.down_proj"), 1.5);
 }
 
+TEST(PeftConfig, PatternsNeedNumbersForNames) {
+  for (const std::string key : {"rank_pattern", "alpha_pattern"}) {
+    EXPECT_THAT(refusal_with('"' + key + R"(": {"q_proj": null})"),
+                HasSubstr("c: " + key + ": q_proj: expected a number"));
+    EXPECT_THAT(refusal_with('"' + key + R"(": {"q": 2, "q\u0000": 3})"), HasSubstr("expected a number"));
+    EXPECT_THAT(refusal_with('"' + key + R"(": {"q": "2"})"), HasSubstr("c: " + key + ": q: expected"));
+  }
+}
+
 TEST(PeftConfig, Targets) {
   const auto targets = [](const std::string& value) {
     return peft_config_from_json(R"({"peft_type": "LORA", "target_modules": )" + value + "}", "c");

@@ -1,4 +1,5 @@
 // Parser: strata/base/config.cpp
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
@@ -10,6 +11,11 @@
 #include "strata/base/error.h"
 
 namespace {
+
+enum class Shape { cosine, linear };
+inline auto enum_names(Shape) {
+  return std::array{strata::EnumName{"cosine", Shape::cosine}, strata::EnumName{"linear", Shape::linear}};
+}
 
 // One field of each kind.
 struct Inner {
@@ -26,6 +32,7 @@ void fields(Inner& c, Visit&& visit) {
 struct Outer {
   std::string name = "run";
   bool flag = false;
+  Shape shape = Shape::cosine;
   int small = 1;
   float share = 0.1F;
   std::optional<double> clip;
@@ -39,6 +46,7 @@ template <class Visit>
 void fields(Outer& c, Visit&& visit) {
   visit("name", c.name);
   visit("flag", c.flag);
+  visit("shape", c.shape);
   visit("small", c.small);
   visit("share", c.share, strata::below(0, 1));
   visit("clip", c.clip);

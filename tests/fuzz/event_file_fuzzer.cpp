@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "strata/formats/event_file.h"
+#include "tests/fuzz/expect_refused.h"
 
 namespace {
 
@@ -26,10 +27,21 @@ void read_and_check(std::string_view bytes) {
   }
 }
 
+// Folders that cannot be read or made.
+bool refuses_bad_folders() {
+  const strata::FilesForFuzzing folder;
+  const std::string file = folder.put("file", "");
+  strata::expect_refused([&] { return strata::find_event_files(folder.path() + "/none").size(); });
+  strata::expect_refused([&] { return strata::EventWriter(file), 0; });
+  return true;
+}
+
 }  // namespace
 
 // Any bytes give whole records up to a problem, and what was read is written and read again the same.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool checked = refuses_bad_folders();
+  (void)checked;
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   read_and_check(bytes);
   read_and_check(sealed(bytes));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <list>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -50,10 +51,15 @@ std::vector<int64_t> shape_of(const json& value) {
   return shape;
 }
 
-// The file that a JSON object describes: its keys are metadata; those of "tensors" names and shapes of float32 tensors,
-// all of ones.
+// What stands behind the shape says which number all numbers of the tensor are; nothing: one.
+float value_in(const json& value) {
+  return value.is_array() && !value.empty() && value.back().is_number_float() ? value.back().get<float>() : 1.0F;
+}
+
+// The file that a JSON object describes: its keys are metadata; those of "tensors" names and shapes of float32 tensors.
 std::string file_of(const json& described) {
   static const std::vector<float> ones(kMostNumbers, 1.0F);
+  std::list<std::vector<float>> others;
   strata::GgufMetadata metadata;
   std::vector<strata::GgufTensor> tensors;
   for (const auto& [key, value] : described.items()) {
@@ -63,7 +69,10 @@ std::string file_of(const json& described) {
     }
     for (const auto& [name, shape] : value.items()) {
       strata::GgufTensor tensor{name, strata::BlockType::F32, shape_of(shape), {}};
-      tensor.bytes = std::as_bytes(std::span(ones).first(static_cast<size_t>(tensor.count())));
+      const auto count = static_cast<size_t>(tensor.count());
+      std::span<const float> numbers = std::span(ones).first(count);
+      if (const float number = value_in(shape); number != 1) numbers = others.emplace_back(count, number);
+      tensor.bytes = std::as_bytes(numbers);
       tensors.push_back(std::move(tensor));
     }
   }

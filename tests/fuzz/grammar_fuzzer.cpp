@@ -9,6 +9,19 @@
 #include "strata/base/error.h"
 #include "strata/text/grammar.h"
 
+namespace {
+
+void expect_refused(strata::Constraint& constraint, int32_t token) {
+  try {
+    constraint.accept(token);
+  } catch (const strata::Error&) {
+    return;
+  }
+  std::abort();
+}
+
+}  // namespace
+
 // Any text is either refused by an Error or a grammar whose masks agree with what it matches.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using strata::Grammar;
@@ -23,7 +36,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       std::vector<float> logits(trie->tokens().size(), 0);
       constraint->allow(logits);
       for (size_t id = logits.size() - 1; id-- > 0;) {
-        if (logits[id] != 0) continue;
+        if (logits[id] != 0) {
+          if (step == 0) expect_refused(*constraint, static_cast<int32_t>(id));
+          continue;
+        }
         text += trie->tokens()[id];
         if (!strata::match_grammar(*grammar, text).possible) std::abort();
         constraint->accept(static_cast<int32_t>(id));

@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto file = std::as_bytes(std::span(data, size));
   constexpr int64_t kMostPixels = 1 << 18;
   try {
+    (void)strata::image_info(file, "input", 1 << 24);  // more than such a file can hold
     const strata::DecodedImage image = strata::decode_image(file, "input", kMostPixels);
     const strata::ImageInfo info = strata::image_info(file, "input", kMostPixels);
     if (image.height * image.width > kMostPixels || info.height != image.height || info.width != image.width ||

@@ -9,6 +9,7 @@
 
 #include "strata/base/error.h"
 #include "strata/data/text_documents.h"
+#include "tests/fuzz/expect_refused.h"
 
 namespace {
 
@@ -41,8 +42,20 @@ std::string joined(const TextDocument& document) {
 
 }  // namespace
 
+// No text of that name, none in a file, and a conversation that the plain template cannot write.
+static bool refuses_bad_sources() {
+  const strata::FilesForFuzzing folder;
+  strata::expect_refused([&] { return strata::read_documents(folder.path() + "/none", {}).size(); });
+  strata::expect_refused([&] { return strata::read_documents(folder.put("empty.txt", ""), {}).size(); });
+  const auto messages = nlohmann::ordered_json::parse(R"([{"role": "user", "content": "a"}])");
+  strata::expect_refused([&] { return strata::plain_chat({messages, &messages, 0}).pieces.size(); });
+  return true;
+}
+
 // Any text is either refused by an Error or gives the documents of its lines, one after the other.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool checked = refuses_bad_sources();
+  (void)checked;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const char* field : {"", "x"}) {
     const strata::DocumentOptions options{.field = field, .separator = ""};

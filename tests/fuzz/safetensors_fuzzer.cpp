@@ -2,9 +2,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <span>
+#include <vector>
 
 #include "strata/base/error.h"
 #include "strata/formats/safetensors.h"
+#include "tests/fuzz/expect_refused.h"
 
 namespace {
 
@@ -16,9 +18,25 @@ void read_and_check(std::span<const std::byte> bytes, const strata::SafetensorsO
     if (strata::tensor_bytes("input", tensor.dtype, tensor.shape) != tensor.bytes.size()) std::abort();
     for (const std::byte value : tensor.bytes) read += 1 + (static_cast<size_t>(value) >> 8);
   }
+  if (file.tensors().empty()) strata::expect_refused([&] { return file.at("t").bytes.size(); });
   const strata::SafetensorsLayout layout = strata::layout_safetensors("input", file.tensors(), file.metadata());
   if (read > bytes.size() || layout.order.size() != file.tensors().size() || layout.header.size() % 8 != 0)
     std::abort();
+}
+
+// What cannot be written.
+bool refuses_bad_parts() {
+  const std::vector<std::byte> four(4);
+  const auto layout = [&](const std::vector<strata::TensorView>& tensors) {
+    strata::expect_refused([&] { return strata::layout_safetensors("bad", tensors, {}); });
+  };
+  const strata::TensorView good{"t", strata::DType::F32, {1}, four};
+  layout({good, good});
+  layout({{"\xff", strata::DType::F32, {1}, four}});
+  layout({{"__metadata__", strata::DType::F32, {1}, four}});
+  layout({{"t", strata::DType::F32, {2}, four}});
+  layout({{"t", strata::DType::F32, {-1}, four}});
+  return true;
 }
 
 }  // namespace
@@ -26,6 +44,8 @@ void read_and_check(std::span<const std::byte> bytes, const strata::SafetensorsO
 // Any bytes are either refused by an Error or give tensors that tile the data, can be looked up and can be laid out
 // again.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool checked = refuses_bad_parts();
+  (void)checked;
   for (const bool skip : {false, true}) {
     try {
       read_and_check(std::as_bytes(std::span(data, size)), {.skip_unknown_dtypes = skip});

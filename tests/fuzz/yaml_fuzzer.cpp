@@ -25,9 +25,30 @@ int64_t count(const YamlNode& node) {
   return nodes;
 }
 
+template <class Read>
+void read(Read&& read) {
+  try {
+    (void)read();
+  } catch (const Error& error) {
+    require(std::string_view(error.what()).starts_with("fuzz.yml"), "an error names its place");
+  }
+}
+
+// As each kind of value.
+void read_all_ways(const YamlNode& node) {
+  read([&] { return node.as_text("it"); });
+  read([&] { return node.as_number("it"); });
+  read([&] { return node.as_integer("it"); });
+  read([&] { return node.as_boolean("it"); });
+  read([&] { return node.as_list("it").size(); });
+  read([&] { return node.as_map("it").size(); });
+}
+
 void parse(std::string_view text) {
   try {
-    require(count(parse_yaml(text, "fuzz.yml")) <= 20'000, "the number of values is bounded");
+    const YamlNode root = parse_yaml(text, "fuzz.yml");
+    require(count(root) <= 20'000, "the number of values is bounded");
+    read_all_ways(root);
   } catch (const Error& error) {
     require(std::string_view(error.what()).starts_with("fuzz.yml"), "an error names its place");
   }

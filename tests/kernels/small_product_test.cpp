@@ -14,7 +14,7 @@ TEST(SmallProduct, EveryLevelAgainstDouble) {
   test::for_each_level([] {
     for (const int64_t rows : {0, 1, 5, 8, 13, 17, 40})
       for (const int64_t columns : {16, 32, 48, 64, 80, 144})
-        for (const int64_t depth : {0, 1, 17, 48})
+        for (const int64_t depth : {0, 1, 17, 96, 200})
           for (const bool transposed : {false, true})
             for (const bool accumulate : {false, true}) {
               SCOPED_TRACE(testing::Message() << rows << " x " << columns << " x " << depth << ", transposed "
@@ -31,18 +31,19 @@ TEST(SmallProduct, EveryLevelAgainstDouble) {
                   for (int64_t k = 0; k < depth; ++k)
                     to += static_cast<double>(a[r * a_row + k * a_column]) * b[k * b_row + j];
                 }
+              Floats panels(depth * columns);
+              pack_panels(b.data(), depth, columns, b_row, 1, panels.data());
               small_product({.rows = rows,
                              .columns = columns,
                              .depth = depth,
                              .a = a.data(),
                              .a_row = a_row,
                              .a_column = a_column,
-                             .b = b.data(),
-                             .b_row = b_row,
+                             .b = panels.data(),
                              .c = c.data(),
                              .c_row = c_row,
                              .accumulate = accumulate});
-              test::expect_close(want, c, 1e-5);
+              test::expect_close(want, c, 5e-5);
             }
   });
 }
@@ -57,8 +58,7 @@ TEST(SmallProduct, RowsDoNotDependOnTheRowsBesideThem) {
                    .depth = depth,
                    .a = a.data() + first * depth,
                    .a_row = depth,
-                   .b = b.data(),
-                   .b_row = columns,
+                   .b = b.data(),  // one panel
                    .c = c.data(),
                    .c_row = columns});
     return c;
@@ -66,6 +66,18 @@ TEST(SmallProduct, RowsDoNotDependOnTheRowsBesideThem) {
   const Floats all = product(0, rows);
   for (int64_t row = 0; row < rows; ++row)
     EXPECT_EQ(product(row, 1), Floats(all.begin() + row * columns, all.begin() + (row + 1) * columns)) << row;
+}
+
+TEST(SmallProduct, PanelsOfATransposedMatrix) {
+  const int64_t depth = 5, columns = 112;
+  const Floats b = test::normals(1, depth * columns);
+  Floats transposed(b.size()), one(b.size()), other(b.size());
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t c = 0; c < columns; ++c) transposed[c * depth + k] = b[k * columns + c];
+  pack_panels(b.data(), depth, columns, columns, 1, one.data());
+  pack_panels(transposed.data(), depth, columns, 1, depth, other.data());
+  EXPECT_EQ(one, other);
+  EXPECT_EQ(one[SmallProduct::kPanel], b[columns]);  // the second row of the first panel
 }
 
 TEST(SmallProduct, OddColumnsAreRefused) {

@@ -1,5 +1,6 @@
 #include "strata/text/tokenizer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -143,6 +144,56 @@ TEST(StreamDecoder, HoldsBackUnfinishedCharacters) {
   EXPECT_EQ(stream.push(0x80), "\U0001F600");
   EXPECT_EQ(stream.push(0xC3), "");
   EXPECT_EQ(stream.finish(), "\uFFFD");
+}
+
+TEST(StreamDecoder, IllFormedBytesComeAtOnceAndInLinearTime) {
+  const Tokenizer tokenizer = byte_tokenizer();
+  StreamDecoder stream(tokenizer);
+  EXPECT_EQ(stream.push(0xFF), "\uFFFD");  // no byte to come makes a character of it
+  EXPECT_EQ(stream.push(0xC3), "");
+  EXPECT_EQ(stream.push(0xC3), "\uFFFD");  // the first of the two lacks a byte for good
+  EXPECT_EQ(stream.push(0xA9), "\u00e9");
+  EXPECT_EQ(stream.push(-1), "");
+  EXPECT_EQ(stream.push(1000), "");
+  EXPECT_EQ(stream.finish(), "");
+  // Each of them decoded anew for each that follows would take minutes.
+  const Ids ids(300'000, 0xC3);
+  std::string streamed;
+  for (const int32_t id : ids) streamed += stream.push(id);
+  streamed += stream.finish();
+  EXPECT_EQ(streamed, tokenizer.decode(ids));
+}
+
+// <0x00> to <0xFF> with ids 0 to 255, then a and a piece with a mark for a space.
+Tokenizer fallback_tokenizer() {
+  TokenizerConfig config;
+  for (int byte = 0; byte < 256; ++byte) config.model.vocab.emplace(fmt::format("<0x{:02X}>", byte), byte);
+  config.model.vocab.emplace("a", 256);
+  config.model.vocab.emplace("\u2581b", 257);
+  config.decoder = {{.kind = DecoderStep::Kind::replace, .text = " ", .pattern = Pattern("\u2581", false, "test")},
+                    {.kind = DecoderStep::Kind::byte_fallback},
+                    {.kind = DecoderStep::Kind::fuse},
+                    {.kind = DecoderStep::Kind::strip, .text = " ", .start = 1}};
+  return {std::move(config), "test"};
+}
+
+TEST(StreamDecoder, RunsOfByteTokens) {
+  const Tokenizer tokenizer = fallback_tokenizer();
+  const auto streamed = [&](const Ids& ids) {
+    StreamDecoder stream(tokenizer);
+    std::string text;
+    for (const int32_t id : ids) text += stream.push(id);
+    return text + stream.finish();
+  };
+  StreamDecoder stream(tokenizer);
+  EXPECT_EQ(stream.push(257), "b");
+  EXPECT_EQ(stream.push(0xC3), "");
+  EXPECT_EQ(stream.push(0xA9), "\u00e9");
+  EXPECT_EQ(stream.push(0xFF), "\uFFFD");  // decode would now show the character's bytes as marks too
+  EXPECT_EQ(stream.push(257), " b");
+  for (const Ids& ids : {Ids{257, 0xE2, 0x82, 0xAC, 257}, Ids{0xFF, 256}, Ids{256, 0xE2, 0x82, 256}, Ids{0xF0, 0x9F},
+                         Ids{256, 0xFF, 0xE2, 0x82}, Ids{257, 257, 0xC3, 0xC3, 257}})
+    EXPECT_EQ(streamed(ids), tokenizer.decode(ids)) << testing::PrintToString(ids);
 }
 
 }  // namespace

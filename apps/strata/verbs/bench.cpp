@@ -36,11 +36,11 @@ Comparison bench_gelu(const Common& common, const Bench& options) {
 
 // Each against an ATen call that reads and writes as many numbers, on tensors far beyond the cache.
 std::vector<Comparison> bench_bandwidth(const Common& common, const Bench& options) {
-  constexpr int64_t kRows = 65536, kChannels = 768;
+  constexpr int64_t rows = 65536, channels = 768;
   const at::NoGradGuard no_gradients;
-  const Tensor x = at::randn({kRows, kChannels}), y = at::randn_like(x), out = at::empty_like(x);
-  const Tensor gain = at::ones({kChannels}), bias = at::zeros({kChannels});
-  const Tensor both = at::randn({kRows, 2 * kChannels});
+  const Tensor x = at::randn({rows, channels}), y = at::randn_like(x), out = at::empty_like(x);
+  const Tensor gain = at::ones({channels}), bias = at::zeros({channels});
+  const Tensor both = at::randn({rows, 2 * channels});
   const auto copy = [&] { out.copy_(x); };
   const auto add = [&] { at::add_out(const_cast<Tensor&>(out), x, y); };
   Tensor result;  // kept until the next one is there, as in a network
@@ -58,7 +58,7 @@ std::vector<Comparison> bench_bandwidth(const Common& common, const Bench& optio
   };
   std::vector<Comparison> all;
   for (const auto& each : cases) {
-    Comparison comparison{fmt::format("{} on {} x {}, {} threads", each.what, kRows, kChannels, common.threads),
+    Comparison comparison{fmt::format("{} on {} x {}, {} threads", each.what, rows, channels, common.threads),
                           {{each.what, {}}, {each.moving, {}}},
                           {}};
     each.ours();  // the first touch of fresh memory is not what is measured
@@ -74,6 +74,7 @@ std::vector<Comparison> bench_bandwidth(const Common& common, const Bench& optio
 void print(const Comparison& comparison) {
   std::cout << comparison.what << "\n";
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(comparison.series.size());
   for (const auto& each : comparison.series) {
     const auto [least, most] = std::minmax_element(each.milliseconds.begin(), each.milliseconds.end());
     rows.push_back({each.name, fmt::format("{:.2f} ms", median_of(each.milliseconds)),
@@ -98,6 +99,7 @@ double times_ours(const Comparison& comparison, const Series& series) {
   const std::vector<double>& ours = comparison.series.front().milliseconds;
   if (series.milliseconds.size() != ours.size()) return median_of(series.milliseconds) / median_of(ours);
   std::vector<double> ratios;
+  ratios.reserve(ours.size());
   for (size_t turn = 0; turn < ours.size(); ++turn) ratios.push_back(series.milliseconds[turn] / ours[turn]);
   return median_of(ratios);
 }

@@ -163,6 +163,7 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
   Comparison result{fmt::format("{}, {} threads", work.what, common.threads), {{"strata", {}}}, {}};
   const auto median_step = [&](const std::function<void()>& step) {
     std::vector<double> times;
+    times.reserve(work.steps);
     for (int64_t i = 0; i < work.steps; ++i) times.push_back(milliseconds_of(step));
     return median_of(times);
   };

@@ -50,6 +50,7 @@ std::vector<Comparison> bench_tries(const Bench& options) {
     const int64_t depth = model.stack().depth();
     const auto compare = [&](const char* sampler, const SamplerConfig& config) {
       std::vector<Route> routes;
+      routes.reserve(kTrieRoutes);
       for (int64_t i = 0; i < kTrieRoutes; ++i)
         routes.push_back(draw(config, depth, 1, Random(0).fork(static_cast<uint64_t>(i))).route);
       all.push_back(bench_trie(

@@ -45,9 +45,7 @@ std::string text_in(const std::string& path) {
 }
 
 ordered_json ordered_json_in(const std::string& path) {
-  const std::string text = read_text(path, kLargestFile);
-  (void)parse_json(text, path);  // refuses what is malformed, too deep, or names a key twice
-  return ordered_json::parse(text);
+  return parse_ordered_json(read_text(path, kLargestFile), path);
 }
 
 std::vector<int32_t> ids_in(const std::string& text) {
