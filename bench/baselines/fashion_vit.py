@@ -14,9 +14,12 @@ that a slow minute of the machine hits all of them. Prints one JSON object per l
 import argparse
 import json
 import os
+import pathlib
+import re
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # Keep freed blocks instead of handing them back to the kernel, which would fault them in again at every step.
@@ -124,6 +127,19 @@ def profile(trainer: Trainer, steps: int) -> dict:
     return {"ms_per_step": total / 1000 / steps, "matrix_products": round(products, 4), "shares": shares}
 
 
+def peak() -> float:
+    """The most memory this process held, MiB; getrusage would begin with what its parent held."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+
+
+def answer(turn: Callable[[], dict]) -> None:
+    """One line of JSON when ready, and one for every line of the input: whoever compares decides when we run."""
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(turn()), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=SHAPES, default="fashion", help="the shape that the options below start from")
@@ -138,6 +154,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True, help="tune malloc to keep large blocks")
     parser.add_argument("--forward", action="store_true", help="the forward pass alone")
+    parser.add_argument("--on-request", action="store_true", help="steps of one mode for every line of the input, and one line back")
     parser.add_argument("--profile", action="store_true", help="profile the first mode instead of timing")
     args = parser.parse_args()
     for name, value in SHAPES[args.model].items():
@@ -149,6 +166,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
 
+    before = peak()
     trainers = {mode: Trainer(args, mode) for mode in args.mode}
     if args.profile:
         print(json.dumps({"mode": args.mode[0], "profile": profile(trainers[args.mode[0]], args.steps)}))
@@ -158,13 +176,23 @@ def main() -> None:
     for trainer in trainers.values():
         for _ in range(5):
             trainer.step()
+
+    def turn(mode: str) -> float:
+        """Median milliseconds of some steps."""
+        start = len(times[mode])
+        for _ in range(args.steps):
+            begin, cpu_begin = time.perf_counter(), time.process_time()
+            trainers[mode].step()
+            times[mode].append(1000 * (time.perf_counter() - begin))
+            cpu[mode].append(1000 * (time.process_time() - cpu_begin))
+        return statistics.median(times[mode][start:])
+
+    if args.on_request:
+        answer(lambda: {"median_ms": turn(args.mode[0]), "peak_mib": round(peak() - before)})
+        return
     for _ in range(args.repetitions):
-        for mode, trainer in trainers.items():
-            for _ in range(args.steps):
-                start, cpu_start = time.perf_counter(), time.process_time()
-                trainer.step()
-                times[mode].append(1000 * (time.perf_counter() - start))
-                cpu[mode].append(1000 * (time.process_time() - cpu_start))
+        for mode in trainers:
+            turn(mode)
     shape = {name: getattr(args, name) for name in ("batch", "width", "heads", "mlp", "blocks", "classes")}
     for mode, values in times.items():
         print(json.dumps({"mode": mode, "model": args.model, **shape, "tokens": trainers[mode].model.position.shape[1], "threads": args.threads,

@@ -17,6 +17,7 @@ import re
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # Keep freed blocks instead of handing them back to the kernel, which would fault them in again at every step.
@@ -99,6 +100,13 @@ def peak() -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
+def answer(turn: Callable[[], dict]) -> None:
+    """One line of JSON when ready, and one for every line of the input: whoever compares decides when we run."""
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(turn()), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=SHAPES, default="gpt2", help="the shape that the options below start from")
@@ -109,6 +117,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True, help="tune malloc to keep large blocks")
+    parser.add_argument("--on-request", action="store_true", help="steps of one mode for every line of the input, and one line back")
     parser.add_argument("--profile", action="store_true", help="profile the first mode instead of timing")
     args = parser.parse_args()
     for name, value in SHAPES[args.model].items():
@@ -132,12 +141,22 @@ def main() -> None:
     for trainer in trainers.values():
         for _ in range(2):
             trainer.step()
+
+    def turn(mode: str) -> float:
+        """Median milliseconds of some steps."""
+        start = len(times[mode])
+        for _ in range(args.steps):
+            begin = time.perf_counter()
+            trainers[mode].step()
+            times[mode].append(1000 * (time.perf_counter() - begin))
+        return statistics.median(times[mode][start:])
+
+    if args.on_request:
+        answer(lambda: {"median_ms": turn(args.mode[0]), "peak_mib": round(peak() - before)})
+        return
     for _ in range(args.repetitions):
-        for mode, trainer in trainers.items():
-            for _ in range(args.steps):
-                start = time.perf_counter()
-                trainer.step()
-                times[mode].append(1000 * (time.perf_counter() - start))
+        for mode in trainers:
+            turn(mode)
     for mode, values in times.items():
         print(json.dumps({"mode": mode, "model": args.model, "batch": args.batch, "length": args.length, "threads": args.threads,
                           "torch": torch.__version__, "median_ms": round(statistics.median(values), 3), "min_ms": round(min(values), 3),

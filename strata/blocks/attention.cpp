@@ -52,11 +52,9 @@ class KeyValueCache final : public CacheEntry {
   }
   std::map<std::string, Tensor> save() const override {
     if (keys_.empty()) return {};
-    std::vector<int64_t> lengths;
-    for (const auto& keys : keys_) lengths.push_back(keys.count());
     return {{"keys", packed(keys_).clone()},
             {"values", packed(values_).clone()},
-            {"lengths", at::tensor(lengths, at::kLong)}};
+            {"lengths", at::tensor(lengths(), at::kLong)}};
   }
   void restore(const std::map<std::string, Tensor>& saved) override {
     keys_.clear();
@@ -86,9 +84,7 @@ class KeyValueCache final : public CacheEntry {
     if (fresh) return std::make_shared<Rows>(rows);
     k = packed(keys_);
     v = packed(values_);
-    std::vector<int64_t> lengths;
-    for (const auto& keys : keys_) lengths.push_back(keys.count());
-    return ragged_rows(lengths);
+    return ragged_rows(lengths());
   }
 
  private:
@@ -113,10 +109,17 @@ class KeyValueCache final : public CacheEntry {
       values_[s].append(v.slice(0, rows.begin(s), rows.begin(s + 1)));
     }
   }
+  std::vector<int64_t> lengths() const {
+    std::vector<int64_t> counts;
+    counts.reserve(keys_.size());
+    for (const auto& keys : keys_) counts.push_back(keys.count());
+    return counts;
+  }
   // The rows of all sequences, one after the other.
   static Tensor packed(const std::vector<GrowingRows>& sequences) {
     if (sequences.size() == 1) return sequences.front().all();
     std::vector<Tensor> all;
+    all.reserve(sequences.size());
     for (const auto& rows : sequences) all.push_back(rows.all());
     return at::cat(all);
   }

@@ -81,7 +81,7 @@ ChatText chat_text(ChatTemplates templates) {
     const RenderedChat whole = render(templates, talk, messages.size(), false);
     const Ranges counting = whole.generated.empty() ? answers(templates, talk, given.given, whole.text)
                                                     : marked(templates, talk, given.given, whole);
-    return TextDocument{cut(whole.text, counting), true};
+    return TextDocument{cut(whole.text, counting), Frame::own};
   };
 }
 

@@ -17,7 +17,8 @@ struct Mix {
 
 /// With probability mix_prob: mixup (Zhang et al. 2018), share from Beta(mixup, mixup), or CutMix (Yun et al. 2019), a
 /// box of area 1 - Beta(cutmix, cutmix) with uniform centre, cut off at the border, and share what then is left. Where
-/// both are on, CutMix with probability switch_prob.
+/// both are on, CutMix with probability switch_prob. As timm mixes whole batches, but for the box, whose odd sides are not
+/// shortened by a pixel.
 Mix draw_mix(const ImageConfig& config, int64_t height, int64_t width, Random random);
 
 /// pixels [batch, channels, height, width], changed in place.

@@ -32,7 +32,9 @@ constexpr int kImageOperations = 14;
 /// `level` is 0 .. 1, or -1 .. 1 for the nine that go either way; pixels [channels, height, width], 1 or 3 channels.
 void apply(ImageOperation operation, double level, uint8_t* pixels, int64_t channels, int64_t height, int64_t width);
 
-/// `count` operations, each uniform among the 14, all at magnitude / 30 with a random sign where there is one.
+/// `count` operations, each uniform among the 14, all at magnitude / 30 with a random sign where there is one: operations
+/// and ranges of torchvision's RandAugment. The paper's scale and timm's end at 10, so that their 9 is 27 here; timm
+/// besides leaves out each drawn operation with probability 1/2.
 void rand_augment(int64_t count, double magnitude, uint8_t* pixels, int64_t channels, int64_t height, int64_t width,
                   Random random);
 

@@ -54,17 +54,17 @@ namespace {
 // Appends one document's tokens, and whether each counts.
 void add_document(const TextDocument& document, const TextCodec& codec, std::vector<int32_t>& ids,
                   std::vector<bool>& counted) {
-  std::string text;
+  std::string text = document.frame == Frame::written ? codec.start_text : "";
+  size_t begin = text.size();
   for (const auto& piece : document.pieces) text += piece.text;
   std::vector<int32_t> own;
   codec.encode(text, own);
   const bool all = std::all_of(document.pieces.begin(), document.pieces.end(), [](const auto& p) { return p.counts; });
-  if (!document.framed) ids.insert(ids.end(), codec.start.begin(), codec.start.end());
+  if (document.frame == Frame::tokens) ids.insert(ids.end(), codec.start.begin(), codec.start.end());
   counted.resize(ids.size(), all);
   const size_t first = ids.size();
   ids.insert(ids.end(), own.begin(), own.end());
   counted.resize(ids.size(), all);
-  size_t begin = 0;
   for (const auto& piece : document.pieces) {
     const size_t end = begin + piece.text.size();
     if (piece.counts && !all) {
@@ -73,7 +73,7 @@ void add_document(const TextDocument& document, const TextCodec& codec, std::vec
     }
     begin = end;
   }
-  if (codec.end && !document.framed) {
+  if (codec.end && document.frame != Frame::own) {
     ids.push_back(*codec.end);
     counted.push_back(document.pieces.empty() || document.pieces.back().counts);
   }

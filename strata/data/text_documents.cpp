@@ -170,7 +170,7 @@ TextDocument plain_chat(const Conversation& conversation) {
   const Json messages(conversation.messages);
   if (!messages.is_array() || messages.empty()) fail("messages: expected a list of them, found ", shown(messages));
   if (conversation.tools) fail("tools: expected none, as the model has no chat template that writes them");
-  TextDocument document;
+  TextDocument document{.pieces = {}, .frame = Frame::written};
   for (size_t i = 0; i < messages.size(); ++i) {
     const JsonFields fields(messages[i], "messages");
     const std::string role = fields.text("role", ""), content = fields.text("content", "");

@@ -17,9 +17,17 @@ struct TextPiece {
   bool operator==(const TextPiece&) const = default;
 };
 
+/// How the tokens that stand at the beginning and the end come to a document.
+enum class Frame {
+  tokens,   // put around it, as around any text
+  written,  // the first ones as text in front of it, as a chat template writes them: what follows is then in the middle
+            // of a text, where some tokenizers put no space
+  own,      // it has them itself
+};
+
 struct TextDocument {
   std::vector<TextPiece> pieces;
-  bool framed = false;  // it writes itself the tokens that stand at its beginning and end
+  Frame frame = Frame::tokens;
 };
 
 /// What is to be written as a conversation. It looks at JSON that others own, with keys in the order of the file, as

@@ -435,6 +435,8 @@ Tokenizer tokenizer_from_json(std::string_view text, std::string_view config_tex
     each_step(*part, where, "decoders", count, [&](const JsonFields& step, const json&, const std::string& type) {
       config.decoder.push_back(read_decoder(step, type, where));
     });
+    // Tokens are joined by spaces where there is no decoder, by nothing where there is one that has no steps.
+    if (config.decoder.empty()) config.decoder.push_back({.kind = Decoding::fuse});
   }
   config.model = read_model(value_at(fields, "model", "an object"), file + ": model");
   if (fields.find("added_tokens"))

@@ -121,12 +121,37 @@ int64_t longest(const AttentionShape& shape) {
 struct Free {
   void operator()(float* memory) const { std::free(memory); }
 };
-std::unique_ptr<float, Free> aligned_floats(int64_t count) {
-  const size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
-  auto* memory = static_cast<float*>(std::aligned_alloc(64, std::max<size_t>(bytes, 64)));
-  if (!memory) fail("attention: not enough memory for ", bytes, " bytes of scratch; use shorter sequences");
-  return std::unique_ptr<float, Free>(memory);
-}
+
+// Scratch of the calling thread, kept for its next call: tiles of a step ask for the same again and again, and the C
+// library would map and unmap most sizes each time. What is too large to lie idle goes back when the call ends.
+class Scratch {
+ public:
+  explicit Scratch(int64_t count) {
+    constexpr size_t largest_kept = size_t{8} << 20;
+    const size_t bytes = std::max<size_t>((count * sizeof(float) + 63) / 64 * 64, 64);
+    thread_local Kept kept;
+    if (bytes <= kept.bytes) {
+      memory_ = kept.memory.get();
+      return;
+    }
+    std::unique_ptr<float, Free> memory(static_cast<float*>(std::aligned_alloc(64, bytes)));
+    if (!memory) fail("attention: not enough memory for ", bytes, " bytes of scratch; use shorter sequences");
+    memory_ = memory.get();
+    if (bytes <= largest_kept)
+      kept = {std::move(memory), bytes};
+    else
+      own_ = std::move(memory);
+  }
+  float* get() const { return memory_; }
+
+ private:
+  struct Kept {
+    std::unique_ptr<float, Free> memory;
+    size_t bytes = 0;
+  };
+  float* memory_ = nullptr;
+  std::unique_ptr<float, Free> own_;
+};
 
 }  // namespace
 
@@ -141,7 +166,7 @@ void attention_forward(const AttentionForward& args) {
   // Few long sequences are also cut along their queries; a row's result does not depend on the cut.
   const int64_t cuts = std::clamp<int64_t>(4 * threads() / pieces, 1, (time + 127) / 128);
   parallel_for(pieces * cuts, 1, [&](int64_t begin, int64_t end, int) {
-    const auto scratch = aligned_floats(level.forward_scratch(time, args.shape.head_dim));
+    const Scratch scratch(level.forward_scratch(time, args.shape.head_dim));
     for (int64_t item = begin; item < end; ++item) {
       const AttentionPiece piece = piece_of(args.shape, item / cuts);
       const AttentionPiece next = piece_of(args.shape, std::min(item + 1, end - 1) / cuts);
@@ -159,7 +184,7 @@ void attention_backward(const AttentionBackward& args) {
   const int64_t time = longest(args.shape);
   if (time == 0) return;
   parallel_for(args.shape.sequences * args.shape.heads, 1, [&](int64_t begin, int64_t end, int) {
-    const auto scratch = aligned_floats(level.backward_scratch(time, args.shape.head_dim));
+    const Scratch scratch(level.backward_scratch(time, args.shape.head_dim));
     for (int64_t item = begin; item < end; ++item) {
       const AttentionPiece piece = piece_of(args.shape, item);
       const AttentionPiece next = piece_of(args.shape, std::min(item + 1, end - 1));

@@ -13,9 +13,6 @@ inline constexpr int64_t kQueryLanes = 3 * kWidth;  // one block of scores stays
 inline constexpr int64_t kKeyBlock = 256;           // sequences up to this need no online softmax
 inline constexpr int64_t kInPlaceTime = 64;         // longer ones are packed, since their rows fall on few cache sets
 
-STRATA_INLINE int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
 STRATA_INLINE float softmax_scale(const AttentionShape& shape) {
   return shape.scale > 0 ? shape.scale : 1.0F / __builtin_sqrtf(static_cast<float>(shape.head_dim));
 }

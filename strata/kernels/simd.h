@@ -16,6 +16,12 @@
 #error "simd.h: include it only from files compiled for AVX2 or AVX-512"
 #endif
 #define STRATA_INLINE inline __attribute__((always_inline))
+// In front of a loop whose body must see constants, to keep an array of vectors in registers.
+#if defined(__clang__)
+#define STRATA_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define STRATA_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 namespace strata::simd::STRATA_SIMD {
 

@@ -4,6 +4,10 @@
 
 namespace strata::simd::STRATA_SIMD {
 
+STRATA_INLINE int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
 /// Products of matrices that live in the first two cache levels, the building block of attention. Every element of C is
 /// one chain of fused multiply-adds over k in rising order, whatever the tile, so a row's result does not depend on the
 /// rows beside it.
@@ -12,21 +16,34 @@ struct Strided {
   int64_t row, column;  // distances in floats
 };
 
+// Rows of a tile of one, two and three vectors: as many as the sums have registers (16 of AVX2, 32 of AVX-512), and few
+// enough that the pointers to rows have some too.
+inline constexpr int kTileRows[4] = {0, kWidth == 16 ? 16 : 8, kWidth == 16 ? 12 : 6, kWidth == 16 ? 8 : 4};
+
 template <int kRows, int kVectors, bool kAccumulate>
 STRATA_INLINE void gemm_tile(Strided a, const float* b, int64_t ldb, int64_t depth, float* c, int64_t ldc) {
   V sums[kRows][kVectors];
-  for (int r = 0; r < kRows; ++r)
+  STRATA_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    STRATA_UNROLL
     for (int v = 0; v < kVectors; ++v) sums[r][v] = kAccumulate ? load(c + r * ldc + v * kWidth) : zero();
+  }
   for (int64_t k = 0; k < depth; ++k) {
     V bs[kVectors];
+    STRATA_UNROLL
     for (int v = 0; v < kVectors; ++v) bs[v] = load(b + k * ldb + v * kWidth);
+    STRATA_UNROLL
     for (int r = 0; r < kRows; ++r) {
       const V x = set(a.data[r * a.row + k * a.column]);
+      STRATA_UNROLL
       for (int v = 0; v < kVectors; ++v) sums[r][v] = fma(x, bs[v], sums[r][v]);
     }
   }
-  for (int r = 0; r < kRows; ++r)
+  STRATA_UNROLL
+  for (int r = 0; r < kRows; ++r) {
+    STRATA_UNROLL
     for (int v = 0; v < kVectors; ++v) store(c + r * ldc + v * kWidth, sums[r][v]);
+  }
 }
 
 /// The tile for `rows` <= kRows rows.
@@ -60,11 +77,11 @@ inline void small_gemm(Strided a, const float* b, int64_t ldb, float* c, int64_t
   for (int64_t left = columns / kWidth; left > 0;) {
     const int64_t take = left == 4 ? 2 : (left >= 3 ? 3 : left);
     if (take == 3)
-      gemm_strip<4, 3, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
+      gemm_strip<kTileRows[3], 3, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
     else if (take == 2)
-      gemm_strip<6, 2, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
+      gemm_strip<kTileRows[2], 2, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
     else
-      gemm_strip<8, 1, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
+      gemm_strip<kTileRows[1], 1, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
     b += take * kWidth;
     c += take * kWidth;
     left -= take;

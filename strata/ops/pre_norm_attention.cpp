@@ -60,16 +60,16 @@ at::Tensor attention_forward(const SelfAttention& op, const at::Tensor& x, Kept*
         return Scratch{rows(channels), kept ? at::Tensor() : rows(3 * channels), kept ? at::Tensor() : rows(channels)};
       },
       [&](const Tile& tile, const Scratch& scratch) {
-        at::Tensor normed = head(scratch.normed, tile), out = matrix(y, tile);
-        at::Tensor qkv = kept ? matrix(kept->qkv, tile) : head(scratch.qkv, tile);
-        at::Tensor mixed = kept ? matrix(kept->mixed, tile) : head(scratch.mixed, tile);
+        const Matrix normed = head(scratch.normed, tile), out = matrix(y, tile);
+        const Matrix qkv = kept ? matrix(kept->qkv, tile) : head(scratch.qkv, tile);
+        const Matrix mixed = kept ? matrix(kept->mixed, tile) : head(scratch.mixed, tile);
         norm_tile(op.norm, input, tile, normed, kept ? kept->mean : at::Tensor(), kept ? kept->rstd : at::Tensor());
         linear_tile(qkv, normed, factors[0], op.qkv.bias);
         const int64_t before = op.rows.ragged() ? tile.first : 0;  // rows that the offsets count and the tile lacks
         strata::attention_forward(
             {.shape = op.shape(tile, channels),
-             .qkv = qkv.const_data_ptr<float>() - before * 3 * channels,
-             .out = mixed.mutable_data_ptr<float>() - before * channels,
+             .qkv = qkv.data - before * 3 * channels,
+             .out = mixed.data - before * channels,
              .lse = kept ? kept->lse.mutable_data_ptr<float>() + (tile.first - before) * op.heads : nullptr});
         linear_tile(out, mixed, factors[1], op.out.bias, op.add_input ? input + tile.first * channels : nullptr);
       });
@@ -96,11 +96,11 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
         return Scratch{rows(channels), rows(channels), rows(3 * channels), weights ? &*sums[thread] : nullptr};
       },
       [&](const Tile& tile, const Scratch& scratch) {
-        at::Tensor normed = head(scratch.normed, tile), dmixed = head(scratch.dmixed, tile);
-        const at::Tensor dqkv = head(scratch.dqkv, tile), dout = matrix(dy, tile), mixed = matrix(kept.mixed, tile);
+        const Matrix normed = head(scratch.normed, tile), dmixed = head(scratch.dmixed, tile);
+        const Matrix dqkv = head(scratch.dqkv, tile), dout = matrix(dy, tile), mixed = matrix(kept.mixed, tile);
         linear_tile(dmixed, dout, factors[0]);
         if (scratch.gradients) {
-          scratch.gradients->second.addmm_(dout.t(), mixed);
+          add_product(scratch.gradients->second, dout, mixed);
           if (op.out.bias.defined()) add_column_sums(scratch.gradients->second_bias, dout);
         }
         const int64_t before = op.rows.ragged() ? tile.first : 0, row = tile.first - before;
@@ -108,11 +108,11 @@ at::Tensor attention_backward(const SelfAttention& op, const at::Tensor& x, cons
                                     .qkv = kept.qkv.const_data_ptr<float>() + row * 3 * channels,
                                     .out = kept.mixed.const_data_ptr<float>() + row * channels,
                                     .lse = kept.lse.const_data_ptr<float>() + row * op.heads,
-                                    .dout = dmixed.const_data_ptr<float>() - before * channels,
-                                    .dqkv = dqkv.mutable_data_ptr<float>() - before * 3 * channels});
+                                    .dout = dmixed.data - before * channels,
+                                    .dqkv = dqkv.data - before * 3 * channels});
         if (scratch.gradients) {
           norm_tile(op.norm, input, tile, normed, {}, {});
-          scratch.gradients->first.addmm_(dqkv.t(), normed);
+          add_product(scratch.gradients->first, dqkv, normed);
           if (op.qkv.bias.defined()) add_column_sums(scratch.gradients->first_bias, dqkv);
         }
         linear_tile(normed, dqkv, factors[1]);

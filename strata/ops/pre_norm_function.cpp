@@ -5,6 +5,14 @@
 
 namespace strata::ops {
 
+at::Tensor required(const WeightList& weights, size_t i) {
+  const OptionalTensor weight = weights.get(i);
+  if (!weight)
+    fail("pre-norm operator: expected gain, bias or none, weight, bias or none, weight, bias or none, found none at ",
+         i);
+  return *weight;
+}
+
 WeightList SublayerWeights::pack() const {
   const auto optional = [](const at::Tensor& tensor) {
     return tensor.defined() ? OptionalTensor(tensor) : std::nullopt;
@@ -18,8 +26,9 @@ SublayerWeights SublayerWeights::unpack(const WeightList& weights, double eps) {
     const OptionalTensor weight = weights.get(i);
     return weight ? weight->contiguous() : at::Tensor();
   };
+  const auto needed = [&](size_t i) { return required(weights, i).contiguous(); };
   const at::Tensor bias = at(1);
-  return {{bias.defined(), at(0), bias, eps}, {at(2), at(3)}, {at(4), at(5)}};
+  return {{bias.defined(), needed(0), bias, eps}, {needed(2), at(3)}, {needed(4), at(5)}};
 }
 
 bool SublayerWeights::fused_with(const at::Tensor& x) const {

@@ -20,6 +20,9 @@ using OptionalTensor = std::optional<at::Tensor>;
 using WeightList = c10::List<OptionalTensor>;
 constexpr size_t kSublayerWeights = 6;
 
+/// One of those that every sublayer has. Throws Error where it is missing.
+at::Tensor required(const WeightList& weights, size_t i);
+
 struct SublayerWeights {
   NormInFront norm;
   LinearWeights first, second;
@@ -103,8 +106,8 @@ template <class Op>
 at::Tensor run_fused(const Op& op, const at::Tensor& x, const SublayerWeights& weights) {
   const WeightList list = weights.pack();
   if (!at::GradMode::is_enabled()) return std::get<0>(op.forward(x, list, /*keep=*/false));
-  return PreNormFunction<Op>::apply(x, *list.get(0), list.get(1), *list.get(2), list.get(3), *list.get(4), list.get(5),
-                                    op);
+  return PreNormFunction<Op>::apply(x, weights.norm.gain, list.get(1), weights.first.weight, list.get(3),
+                                    weights.second.weight, list.get(5), op);
 }
 
 }  // namespace strata::ops

@@ -29,51 +29,48 @@ struct Kept {
   at::Tensor mean, rstd, pre;
 };
 
-void activate(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& act) {
+void activate(const Mlp& mlp, const Matrix& pre, const Matrix& act) {
   if (!mlp.gated)
-    return gelu_forward({.rows = pre.size(0),
-                         .channels = pre.size(1),
-                         .x = pre.const_data_ptr<float>(),
-                         .bias = mlp.activation_bias(),
-                         .y = act.mutable_data_ptr<float>()});
-  const float* gate = pre.const_data_ptr<float>();
-  swiglu_forward({.rows = pre.size(0),
-                  .channels = act.size(1),
-                  .stride = pre.size(1),
+    return gelu_forward(
+        {.rows = pre.rows, .channels = pre.columns, .x = pre.data, .bias = mlp.activation_bias(), .y = act.data});
+  const float* gate = pre.data;
+  swiglu_forward({.rows = pre.rows,
+                  .channels = act.columns,
+                  .stride = pre.columns,
                   .gate = gate,
-                  .up = gate + act.size(1),
-                  .y = act.mutable_data_ptr<float>()});
+                  .up = gate + act.columns,
+                  .y = act.data});
 }
 
 // dact -> dpre (may be the same memory where not gated), act again, and the gradient of the first bias.
-void activate_backward(const Mlp& mlp, const at::Tensor& pre, const at::Tensor& dact, const at::Tensor& dpre,
-                       const at::Tensor& act, WeightGradients* gradients) {
+void activate_backward(const Mlp& mlp, const Matrix& pre, const Matrix& dact, const Matrix& dpre, const Matrix& act,
+                       WeightGradients* gradients) {
   if (mlp.gated) {
-    const float* gate = pre.const_data_ptr<float>();
-    float* dgate = dpre.mutable_data_ptr<float>();
-    swiglu_backward({.rows = pre.size(0),
-                     .channels = act.size(1),
-                     .stride = pre.size(1),
-                     .dy = dact.const_data_ptr<float>(),
+    const float* gate = pre.data;
+    float* dgate = dpre.data;
+    swiglu_backward({.rows = pre.rows,
+                     .channels = act.columns,
+                     .stride = pre.columns,
+                     .dy = dact.data,
                      .gate = gate,
-                     .up = gate + act.size(1),
+                     .up = gate + act.columns,
                      .dgate = dgate,
-                     .dup = dgate + act.size(1),
-                     .y = act.mutable_data_ptr<float>()});
+                     .dup = dgate + act.columns,
+                     .y = act.data});
     if (gradients && mlp.up.bias.defined()) add_column_sums(gradients->first_bias, dpre);
     return;
   }
   const bool sums = gradients && mlp.up.bias.defined();
-  std::vector<float> dbias(sums ? pre.size(1) : 0);
-  gelu_backward({.rows = pre.size(0),
-                 .channels = pre.size(1),
-                 .dy = dact.const_data_ptr<float>(),
-                 .x = pre.const_data_ptr<float>(),
+  std::vector<float> dbias(sums ? pre.columns : 0);
+  gelu_backward({.rows = pre.rows,
+                 .channels = pre.columns,
+                 .dy = dact.data,
+                 .x = pre.data,
                  .bias = mlp.activation_bias(),
-                 .dx = dpre.mutable_data_ptr<float>(),
+                 .dx = dpre.data,
                  .dbias = sums ? dbias.data() : nullptr,
-                 .y = act.mutable_data_ptr<float>()});
-  if (sums) gradients->first_bias.add_(matrix(dbias.data(), 1, pre.size(1))[0]);
+                 .y = act.data});
+  if (sums) add(gradients->first_bias, dbias);
 }
 
 at::Tensor mlp_forward(const Mlp& mlp, const at::Tensor& x, Kept* kept) {
@@ -99,8 +96,8 @@ at::Tensor mlp_forward(const Mlp& mlp, const at::Tensor& x, Kept* kept) {
                        at::empty({most, mlp.hidden()}, x.options())};
       },
       [&](const Tile& tile, const Scratch& scratch) {
-        at::Tensor normed = head(scratch.normed, tile), act = head(scratch.act, tile), out = matrix(y, tile);
-        at::Tensor pre = kept ? matrix(kept->pre, tile) : head(scratch.pre, tile);
+        const Matrix normed = head(scratch.normed, tile), act = head(scratch.act, tile), out = matrix(y, tile);
+        const Matrix pre = kept ? matrix(kept->pre, tile) : head(scratch.pre, tile);
         norm_tile(mlp.norm, input, tile, normed, kept ? kept->mean : at::Tensor(), kept ? kept->rstd : at::Tensor());
         linear_tile(pre, normed, factors[0], mlp.bias_in_activation() ? at::Tensor() : mlp.up.bias);
         activate(mlp, pre, act);
@@ -131,16 +128,16 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
                        weights ? &*sums[thread] : nullptr};
       },
       [&](const Tile& tile, const Scratch& scratch) {
-        at::Tensor normed = head(scratch.normed, tile), act = head(scratch.act, tile);
-        at::Tensor dact = head(scratch.dact, tile), dpre = head(scratch.dpre, tile);
-        const at::Tensor pre = matrix(kept.pre, tile), dout = matrix(dy, tile);
+        const Matrix normed = head(scratch.normed, tile), act = head(scratch.act, tile);
+        const Matrix dact = head(scratch.dact, tile), dpre = head(scratch.dpre, tile);
+        const Matrix pre = matrix(kept.pre, tile), dout = matrix(dy, tile);
         linear_tile(dact, dout, factors[0]);
         activate_backward(mlp, pre, dact, dpre, act, scratch.gradients);
         if (scratch.gradients) {
-          scratch.gradients->second.addmm_(dout.t(), act);
+          add_product(scratch.gradients->second, dout, act);
           if (mlp.down.bias.defined()) add_column_sums(scratch.gradients->second_bias, dout);
           norm_tile(mlp.norm, input, tile, normed, {}, {});
-          scratch.gradients->first.addmm_(dpre.t(), normed);
+          add_product(scratch.gradients->first, dpre, normed);
         }
         linear_tile(normed, dpre, factors[1]);
         norm_tile_backward(mlp.norm, input, tile, normed, mlp.add_input ? dy.const_data_ptr<float>() : nullptr,
@@ -157,7 +154,7 @@ ForwardResult shapes_of_pre_norm_mlp(const at::Tensor& x, const WeightList& weig
   const bool layer = weights.get(1).has_value();
   return {plain_like(x),
           {layer ? per_row(x) : x.new_empty({0}), per_row(x),
-           x.new_empty_symint({x.sym_size(0), weights.get(2)->sym_size(0)})}};
+           x.new_empty_symint({x.sym_size(0), required(weights, 2).sym_size(0)})}};
 }
 
 // kept: mean [rows], empty for an RMS norm; rstd [rows]; pre [rows, up]. None of them without `keep`.

@@ -59,18 +59,14 @@ int64_t longest(const std::vector<Tile>& tiles) {
   return most;
 }
 
-at::Tensor matrix(const float* data, int64_t rows, int64_t columns) {
-  return at::from_blob(const_cast<float*>(data), {rows, columns}, at::kFloat);
-}
-
 // On processors that are not Intel's, MKL clears what it overwrites in a pass of its own, slower than filling it here.
 // What is added to the product lies there already, so that no pass adds it afterwards.
-void linear_tile(const at::Tensor& y, const at::Tensor& x, const TileFactor& factor, const at::Tensor& bias,
+void linear_tile(const Matrix& y, const Matrix& x, const TileFactor& factor, const at::Tensor& bias,
                  const float* input) {
   static const bool overwrites = __builtin_cpu_is("intel") != 0;
   const float* const added = data(bias);
-  float* const out = writable(y);
-  const int64_t rows = y.size(0), columns = y.size(1);
+  float* const out = y.data;
+  const int64_t rows = y.rows, columns = y.columns;
   if (input == nullptr && added == nullptr && overwrites) return multiply(y, x, factor, false);
   for (int64_t r = 0; r < rows; ++r) {
     float* const row = out + r * columns;
@@ -86,15 +82,15 @@ void linear_tile(const at::Tensor& y, const at::Tensor& x, const TileFactor& fac
   multiply(y, x, factor, true);
 }
 
-void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& y, const at::Tensor& mean,
+void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const Matrix& y, const at::Tensor& mean,
                const at::Tensor& rstd) {
   const NormForward args{.rows = tile.rows(),
-                         .channels = y.size(1),
-                         .x = x + tile.first * y.size(1),
+                         .channels = y.columns,
+                         .x = x + tile.first * y.columns,
                          .gain = data(norm.gain),
                          .bias = data(norm.bias),
                          .eps = static_cast<float>(norm.eps),
-                         .y = writable(y),
+                         .y = y.data,
                          .mean = norm.layer ? at_row(mean, tile.first) : nullptr,
                          .rstd = at_row(rstd, tile.first)};
   norm.layer ? layer_norm_forward(args) : rms_norm_forward(args);
@@ -109,32 +105,41 @@ WeightGradients::WeightGradients(const NormInFront& norm, const LinearWeights& o
   second = zeros(two.weight), second_bias = zeros(two.bias);
 }
 
-WeightGradients sum(std::vector<std::optional<WeightGradients>>& threads) {
-  WeightGradients& total = *threads.front();
-  for (auto& part : std::span(threads).subspan(1)) {
+std::optional<WeightGradients> sum(std::vector<std::optional<WeightGradients>>& threads) {
+  std::optional<WeightGradients> total;
+  for (auto& part : threads) {
     if (!part) continue;
+    if (!total) {
+      total = part;
+      continue;
+    }
     for (const auto member : {&WeightGradients::gain, &WeightGradients::bias, &WeightGradients::first,
                               &WeightGradients::first_bias, &WeightGradients::second, &WeightGradients::second_bias})
-      if ((total.*member).defined()) (total.*member).add_((*part).*member);
+      if (((*total).*member).defined()) ((*total).*member).add_((*part).*member);
   }
   return total;
 }
 
-void add_column_sums(const at::Tensor& total, const at::Tensor& x) {
-  std::vector<float> sums(x.size(1));
-  bias_grad({.rows = x.size(0), .channels = x.size(1), .x = data(x), .out = sums.data()});
+void add(const at::Tensor& total, const std::vector<float>& part) {
+  if (!total.defined()) return;
   float* const out = writable(total);
-  for (size_t c = 0; c < sums.size(); ++c) out[c] += sums[c];
+  for (size_t i = 0; i < part.size(); ++i) out[i] += part[i];
 }
 
-void norm_tile_backward(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& dy,
+void add_column_sums(const at::Tensor& total, const Matrix& x) {
+  std::vector<float> sums(x.columns);
+  bias_grad({.rows = x.rows, .channels = x.columns, .x = x.data, .out = sums.data()});
+  add(total, sums);
+}
+
+void norm_tile_backward(const NormInFront& norm, const float* x, const Tile& tile, const Matrix& dy,
                         const float* pass_on, const at::Tensor& mean, const at::Tensor& rstd, float* dx,
                         WeightGradients* gradients) {
-  const int64_t channels = dy.size(1), at = tile.first * channels;
+  const int64_t channels = dy.columns, at = tile.first * channels;
   std::vector<float> dgain(channels), dbias(channels);
   const NormBackward args{.rows = tile.rows(),
                           .channels = channels,
-                          .dy = data(dy),
+                          .dy = dy.data,
                           .stream = x + at,
                           .mean = norm.layer ? at_row(mean, tile.first) : nullptr,
                           .rstd = at_row(rstd, tile.first),
@@ -145,11 +150,6 @@ void norm_tile_backward(const NormInFront& norm, const float* x, const Tile& til
                           .dbias = gradients && norm.bias.defined() ? dbias.data() : nullptr};
   norm.layer ? layer_norm_backward(args) : rms_norm_backward(args);
   if (!gradients) return;
-  const auto add = [channels](const at::Tensor& total, const std::vector<float>& part) {
-    if (!total.defined()) return;
-    float* const out = writable(total);
-    for (int64_t c = 0; c < channels; ++c) out[c] += part[c];
-  };
   add(gradients->gain, dgain);
   add(gradients->bias, dbias);
 }

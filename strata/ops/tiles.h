@@ -55,22 +55,21 @@ void over_free_tiles(const std::vector<Tile>& tiles, MakeScratch&& make_scratch,
 /// The most rows of any tile.
 int64_t longest(const std::vector<Tile>& tiles);
 
-/// Memory as a matrix of contiguous rows.
-at::Tensor matrix(const float* data, int64_t rows, int64_t columns);
-inline at::Tensor matrix(const at::Tensor& whole, const Tile& tile) {
-  return matrix(whole.const_data_ptr<float>() + tile.first * whole.size(1), tile.rows(), whole.size(1));
+/// A tile's rows of a contiguous [rows, columns].
+inline Matrix matrix(const at::Tensor& whole, const Tile& tile) {
+  return {const_cast<float*>(whole.const_data_ptr<float>()) + tile.first * whole.size(1), tile.rows(), whole.size(1)};
 }
 /// The first rows of a scratch matrix, as many as the tile has.
-inline at::Tensor head(const at::Tensor& scratch, const Tile& tile) {
-  return matrix(scratch.const_data_ptr<float>(), tile.rows(), scratch.size(1));
+inline Matrix head(const at::Tensor& scratch, const Tile& tile) {
+  return {const_cast<float*>(scratch.const_data_ptr<float>()), tile.rows(), scratch.size(1)};
 }
 
 /// y = x factor + bias + input, of which bias and input may be missing.
-void linear_tile(const at::Tensor& y, const at::Tensor& x, const TileFactor& factor, const at::Tensor& bias = {},
+void linear_tile(const Matrix& y, const Matrix& x, const TileFactor& factor, const at::Tensor& bias = {},
                  const float* input = nullptr);
 
 /// norm(x) of a tile -> y; writes mean and rstd of its rows where these are defined.
-void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& y, const at::Tensor& mean,
+void norm_tile(const NormInFront& norm, const float* x, const Tile& tile, const Matrix& y, const at::Tensor& mean,
                const at::Tensor& rstd);
 
 /// Gradients of a norm and two linear layers that one thread adds up over its tiles.
@@ -79,15 +78,18 @@ struct WeightGradients {
 
   WeightGradients(const NormInFront& norm, const LinearWeights& one, const LinearWeights& two);
 };
-/// Their sums over the threads, in the order of the threads; the tensors of the first are used.
-WeightGradients sum(std::vector<std::optional<WeightGradients>>& threads);
+/// Their sums over the threads that have any, in the order of the threads; the tensors of the first are used.
+std::optional<WeightGradients> sum(std::vector<std::optional<WeightGradients>>& threads);
+
+/// total += part, where there is such a total.
+void add(const at::Tensor& total, const std::vector<float>& part);
 
 /// total += sum over the rows of x.
-void add_column_sums(const at::Tensor& total, const at::Tensor& x);
+void add_column_sums(const at::Tensor& total, const Matrix& x);
 
 /// dx of a tile from dy, the gradient of norm(x); with pass_on (may be null), the gradient that reached x past the
 /// norm, added. Adds the norm's own gradients to `gradients`.
-void norm_tile_backward(const NormInFront& norm, const float* x, const Tile& tile, const at::Tensor& dy,
+void norm_tile_backward(const NormInFront& norm, const float* x, const Tile& tile, const Matrix& dy,
                         const float* pass_on, const at::Tensor& mean, const at::Tensor& rstd, float* dx,
                         WeightGradients* gradients);
 

@@ -7,12 +7,19 @@
 #include "strata/blocks/patches.h"
 
 namespace strata {
+namespace {
 
-Tensor mean_of(const std::vector<Tensor>& members) {
+void check_members(const std::vector<Tensor>& members) {
   if (members.empty()) fail("ensemble: expected members, got none");
   for (const Tensor& member : members)
     if (member.sizes() != members.front().sizes())
       fail("ensemble: expected outputs of one shape, got ", members.front().sizes(), " and ", member.sizes());
+}
+
+}  // namespace
+
+Tensor mean_of(const std::vector<Tensor>& members) {
+  check_members(members);
   auto level = std::get<0>(at::stack(members).sort(0)).unbind(0);
   while (level.size() > 1) {
     std::vector<Tensor> sums;
@@ -24,10 +31,15 @@ Tensor mean_of(const std::vector<Tensor>& members) {
 }
 
 Tensor ensemble_log_probabilities(const std::vector<Tensor>& logits, Average average) {
+  check_members(logits);
   if (average == Average::logits) return mean_of(logits).log_softmax(1);
-  std::vector<Tensor> probabilities;
-  for (const Tensor& member : logits) probabilities.push_back(member.softmax(1));
-  return mean_of(probabilities).log();
+  // Relative to the likeliest member's, so that a probability which no number can hold still has its logarithm.
+  std::vector<Tensor> members;
+  for (const Tensor& member : logits) members.push_back(member.log_softmax(1));
+  Tensor most = at::stack(members).amax(0);
+  most.masked_fill_(most.isneginf(), 0);  // no chance in any member: infinity less infinity is not a number
+  for (Tensor& member : members) member = (member - most).exp();
+  return most + mean_of(members).log();
 }
 
 Score score_ensemble(const std::vector<EnsembleMember>& members, const ImageSet& set, int64_t batch, Average average) {

@@ -73,6 +73,7 @@ void Pattern::Compiled::each_match(std::string_view text, size_t offset, const s
                                    const std::function<void(size_t, size_t)>& found) const {
   const MatchData data(pcre2_match_data_create(1, nullptr));
   const auto* const subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+  size_t last_end = std::string_view::npos;  // of the last match
   for (size_t at = 0; at <= text.size();) {
     int code = pcre2_match(this->code.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK, data.get(), limits.get());
     if (code == PCRE2_ERROR_JIT_STACKLIMIT)
@@ -86,10 +87,12 @@ void Pattern::Compiled::each_match(std::string_view text, size_t offset, const s
     // \K in a look-ahead can put the beginning behind the end or before the last match.
     if (bounds[0] < at || bounds[1] < bounds[0])
       fail("regular expression ", in_quotes(expression), ": gave a match outside of the text that was left");
-    found(offset + bounds[0], offset + bounds[1]);
     at = bounds[1];
-    if (bounds[0] == bounds[1])
-      at += at < text.size() ? utf8_step(text.data() + at, text.data() + text.size()).bytes : 1;
+    const bool empty = bounds[0] == bounds[1];
+    // Right behind a match there is no empty one, for the programs that these expressions are written for.
+    if (!empty || at != last_end) found(offset + bounds[0], offset + bounds[1]);
+    last_end = at;
+    if (empty) at += at < text.size() ? utf8_step(text.data() + at, text.data() + text.size()).bytes : 1;
   }
 }
 

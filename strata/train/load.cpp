@@ -19,11 +19,10 @@ TrainData load_text(const Recipe& recipe) {
   // Conversations look as the checkpoint's own template has them, else as ours, which the model then gets.
   const std::string& start = recipe.model.start;
   const ChatText chat = start.empty() ? ChatText(plain_chat) : chat_text_of(open_model_header(start).companions, start);
-  bool framed = false, chats = false;
+  bool plain = false;
   options.chat = [&](const Conversation& conversation) {
     TextDocument document = chat(conversation);
-    chats = true;
-    framed = framed || document.framed;
+    plain = document.frame == Frame::written;
     return document;
   };
   const std::vector<TextDocument> documents = read_documents(recipe.data.set, options);
@@ -37,7 +36,7 @@ TrainData load_text(const Recipe& recipe) {
     data.test_text = tokenised(read_documents(text.test, options), codec, text.test);
   }
   data.test_text = first_tokens(data.test_text, text.test_tokens);
-  if (chats && !framed) data.text.files["chat_template.jinja"] = plain_chat_template(codec.start_text, codec.end_text);
+  if (plain) data.text.files["chat_template.jinja"] = plain_chat_template(codec.start_text, codec.end_text);
   return data;
 }
 

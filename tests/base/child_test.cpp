@@ -32,6 +32,28 @@ TEST(Child, FailuresSayWhatHappened) {
   EXPECT_THAT([] { output_of({"no-such-program-here"}); }, ThrowsMessage<Error>(HasSubstr("no-such-program-here")));
 }
 
+TEST(Child, SpeaksLineByLine) {
+  Child child({"sh", "-c", "while read line; do echo \"$GREETING $line\"; echo; done"}, {"GREETING=hello"});
+  for (const std::string name : {"one", "two"}) {
+    child.say(name);
+    EXPECT_EQ(child.hear(), "hello " + name);
+    EXPECT_EQ(child.hear(), "");
+  }
+}
+
+TEST(Child, EndingBeforeTheAnswerIsAnError) {
+  Child child({"sh", "-c", "read line; echo $line; exit 3"});
+  child.say("last words");
+  EXPECT_EQ(child.hear(), "last words");
+  EXPECT_THAT([&] { child.hear(); }, ThrowsMessage<Error>(HasSubstr("exit code 3")));
+  EXPECT_THAT([&] { child.hear(); }, ThrowsMessage<Error>(HasSubstr("has ended")));
+  EXPECT_THAT([&] { child.say("more"); }, ThrowsMessage<Error>(HasSubstr("cannot speak")));
+}
+
+TEST(Child, ProgramsThatWaitEndWithTheObject) {
+  Child child({"sleep", "1000"});  // the test would not end otherwise
+}
+
 TEST(Child, OwnProgramIsThisTest) {
   EXPECT_TRUE(std::filesystem::equivalent(own_program(), "/proc/self/exe"));
 }

@@ -14,8 +14,8 @@
 #include <set>
 #include <vector>
 
-#include "strata/base/error.h"
 #include "strata/base/file_calls.h"
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -23,16 +23,6 @@ namespace {
 
 using detail::file_calls;
 namespace fs = std::filesystem;
-
-template <class Action>
-std::string message_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 std::string content(const std::string& path) {
   return read_text(path, 1 << 20);

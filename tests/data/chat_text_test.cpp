@@ -28,7 +28,7 @@ TEST(ChatText, AnswersCountWithWhatEndsThem) {
       of("{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}"
          "{% if add_generation_prompt %}<assistant>{% endif %}");
   const TextDocument document = chat({kTalk});
-  EXPECT_TRUE(document.framed);
+  EXPECT_EQ(document.frame, Frame::own);
   EXPECT_THAT(document.pieces, ElementsAre(TextPiece{"<user>1+1?</s><assistant>", false}, TextPiece{"2</s>", true},
                                            TextPiece{"<user>sure?</s><assistant>", false}, TextPiece{"yes</s>", true}));
   EXPECT_THAT(chat({kTalk, nullptr, 2}).pieces,

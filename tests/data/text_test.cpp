@@ -121,8 +121,12 @@ TEST(TextSet, TokensAndWhatCounts) {
   EXPECT_TRUE(set.offsets.equal(at::tensor({0, 4, 6}, at::kLong)));
   EXPECT_FALSE(bytes_of({"a"}).counted.defined());
   // What frames itself gets nothing around it.
-  EXPECT_EQ(text_of(tokenised({{{{"ab", true}}, true}, {{{"d", true}}}}, codec, "test").tokens),
+  EXPECT_EQ(text_of(tokenised({{{{"ab", true}}, Frame::own}, {{{"d", true}}}}, codec, "test").tokens),
             std::string("abd\0", 4));
+  codec.start = {'^'}, codec.start_text = "<>";
+  const TextSet written = tokenised({{{{"ab", false}, {"c", true}}, Frame::written}, {{{"d", true}}}}, codec, "test");
+  EXPECT_EQ(text_of(written.tokens), std::string("<>abc\0^d\0", 9));
+  EXPECT_TRUE(written.counted.equal(at::tensor({0, 0, 0, 0, 1, 1, 1, 1, 1}).to(at::kBool)));
 }
 
 TEST(TextSet, HoldsOutEndsOfFewDocuments) {

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "strata/base/error.h"
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -27,16 +27,6 @@ TensorView tensor(const std::string& name, int64_t elements) {
 
 void write(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
-}
-
-template <class Action>
-std::string message_of(Action&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 std::string open_error(const std::string& folder) {

@@ -105,6 +105,16 @@ TEST(TokenizerJson, FollowsTheFile) {
   EXPECT_EQ(tokenizer.token(99), "");
 }
 
+TEST(TokenizerJson, NoDecoderIsNotOneWithoutSteps) {
+  json changed = small();
+  changed["decoder"] = nullptr;
+  EXPECT_EQ(tokenizer_from_json(changed.dump(), "", "input").decode(Ids{0, 1}), "a b");
+  changed["decoder"] = {{"type", "Sequence"}, {"decoders", json::array()}};
+  const Tokenizer joining = tokenizer_from_json(changed.dump(), "", "input");
+  EXPECT_EQ(joining.decode(Ids{0, 1}), "ab");
+  EXPECT_EQ(tokenizer_from_json(tokenizer_to_json(joining), "", "again").decode(Ids{0, 1}), "ab");
+}
+
 TEST(TokenizerJson, RolesAndHugeIntegers) {
   const std::string config =
       R"({"bos_token": {"content": "<s>"}, "eos_token": "b", "pad_token": null, "model_max_length": 1000000000000000019884624838656})";

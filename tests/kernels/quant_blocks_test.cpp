@@ -6,10 +6,10 @@
 #include <cstring>
 #include <limits>
 
-#include "strata/base/error.h"
 #include "strata/formats/safetensors.h"
 #include "strata/kernels/half.h"
 #include "tests/kernels/kernel_test.h"
+#include "tests/message_of.h"
 
 namespace strata {
 namespace {
@@ -50,15 +50,6 @@ std::string hex(std::span<const std::byte> bytes) {
     text += "0123456789abcdef"[static_cast<int>(byte) & 15];
   }
   return text;
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(QuantBlocks, ReadsWhatTheReferenceReads) {

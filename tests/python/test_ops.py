@@ -286,6 +286,14 @@ def test_kernels_below(op, args):
         (results[0] if isinstance(results, tuple) else results).sum().backward()
 
 
+def test_kernels_below_refuse_missing_weights():
+    x = torch.randn(5, 6)
+    with pytest.raises(RuntimeError, match="found none at 0"):
+        ops._pre_norm_mlp(x, [None] * 6, 1e-5, False, True, True)
+    with pytest.raises(RuntimeError, match="found none at 2"):
+        ops._pre_norm_mlp(x.to("meta"), [None] * 6, 1e-5, False, True, True)
+
+
 def test_every_operator_is_tested():
     names = {schema.name.removeprefix("strata::") for schema in torch._C._jit_get_all_schemas()
              if schema.name.startswith("strata::")}

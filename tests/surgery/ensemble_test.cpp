@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "strata/base/error.h"
 #include "strata/route/order.h"
@@ -43,7 +45,21 @@ TEST(Ensemble, HandWorked) {
   EXPECT_NEAR(geometric[0][0].item<double>(), std::sqrt(.32) / (std::sqrt(.32) + std::sqrt(.12)), 1e-15);
 }
 
+// e^-200 is no float32: as probabilities both members would say 0, and the loss would be infinite.
+TEST(Ensemble, SmallProbabilitiesKeepTheirLogarithms) {
+  const Tensor a = at::tensor({0.0F, -200.0F}, at::kFloat).view({1, 2}), b = at::tensor({0.0F, -201.0F}).view({1, 2});
+  const Tensor both = ensemble_log_probabilities({a, b}, Average::probabilities);
+  EXPECT_NEAR(both[0][0].item<double>(), 0, 1e-6);
+  EXPECT_NEAR(both[0][1].item<double>(), -200 + std::log((1 + std::exp(-1.0)) / 2), 1e-4);
+  const Tensor never = at::tensor({0.0F, -std::numeric_limits<float>::infinity()}).view({1, 2});
+  EXPECT_NEAR(ensemble_log_probabilities({a, never}, Average::probabilities)[0][1].item<double>(), -200 - std::log(2),
+              1e-4);
+  EXPECT_EQ(ensemble_log_probabilities({never, never}, Average::probabilities)[0][1].item<double>(),
+            -std::numeric_limits<double>::infinity());
+}
+
 TEST(Ensemble, RefusesWhatHasNoMean) {
+  EXPECT_THROW(ensemble_log_probabilities({}, Average::probabilities), Error);
   EXPECT_THROW(mean_of({}), Error);
   EXPECT_THROW(mean_of({at::zeros({2, 3}), at::zeros({2, 4})}), Error);
 }

@@ -109,6 +109,7 @@ TEST(Pattern, ReplacesAndStepsOverIllFormedBytes) {
       << "at the ends of each line";
   EXPECT_THROW(static_cast<void>(Pattern("a", false, "test").replace_all("aaa", "bbb", 8)), Error);
   EXPECT_EQ(Pattern("x*", true, "test").replace_all("a\u4f60", "-", 100), "-a-\u4f60-");
+  EXPECT_EQ(Pattern("a*", true, "test").replace_all("baaac", "-", 100), "-b-c-") << "no empty match behind a match";
 }
 
 }  // namespace

@@ -41,10 +41,10 @@ TEST(ChatMasks, ThePlainFormatHasItsTemplate) {
   const Json talk = Json::parse(R"([
       {"role": "system", "content": "Be 'brief'."}, {"role": "user", "content": "1+1?"}, {"role": "assistant", "content": "2"},
       {"role": "user", "content": "sure?"}, {"role": "assistant", "content": "yes"}])");
-  for (const char* name : {"gpt2", "llama3", "llama2_prepend", "qwen2"}) {
+  for (const char* name : {"gpt2", "llama3", "llama2_prepend", "llama2_metaspace", "qwen2"}) {
     SCOPED_TRACE(name);
     TextCodec codec = codec_of(open_tokenizer(kGolden + "tokenizers/" + name + ".json"), name);
-    const std::string end = name == std::string("llama2_prepend") ? "</s>" : "<|endoftext|>";
+    const std::string end = std::string_view(name).starts_with("llama2") ? "</s>" : "<|endoftext|>";
     std::vector<int32_t> ids;
     codec.encode(end, ids);
     codec.end = ids.back();
@@ -56,8 +56,8 @@ TEST(ChatMasks, ThePlainFormatHasItsTemplate) {
         Json part = Json::array();
         for (size_t i = 0; i < messages; ++i) part.push_back(talk[i]);
         const TextDocument plain = plain_chat({part, nullptr, given}), written = chat({part, nullptr, given});
-        EXPECT_FALSE(plain.framed);
-        EXPECT_TRUE(written.framed);
+        EXPECT_EQ(plain.frame, Frame::written);
+        EXPECT_EQ(written.frame, Frame::own);
         const TextSet want = tokenised({plain}, codec, "plain"), got = tokenised({written}, codec, "written");
         EXPECT_TRUE(got.tokens.equal(want.tokens)) << messages << "\n" << got.tokens << want.tokens;
         EXPECT_TRUE(got.counted.equal(want.counted)) << messages << " " << given;

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "strata/base/error.h"
 #include "strata/base/file_calls.h"
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 
 namespace strata {
@@ -25,15 +25,6 @@ TrainState state_at(int64_t step) {
     state.ema.push_back(at::full({size}, value - 1));
   }
   return state;
-}
-
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 TEST(TrainStateFiles, ReadBackAndKeepTheNewestTwo) {

@@ -293,6 +293,7 @@ nlohmann::ordered_json json_of(const Check& check) {
 
 void print(const Check& check) {
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(check.seams.size());
   for (const Seam& seam : check.seams)
     rows.push_back({std::to_string(seam.slot), seam.block, fmt::format("{:.3g}", seam.norm_then),
                     fmt::format("{:.3g}", seam.norm_now), fmt::format("{:.3f}", seam.cka),
