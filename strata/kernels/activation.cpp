@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "strata/base/error.h"
 #include "strata/base/threads.h"
 #include "strata/kernels/column_sums.h"
 
@@ -128,4 +129,18 @@ void bias_grad(const BiasGrad& args) {
   over_rows_with_sums(args, args.out, pick_level(kLevels).bias_grad);
 }
 
+namespace ops {
+
+Activation activation_of(std::string_view name) {
+  if (name == "gelu") return Activation::gelu;
+  if (name == "gelu_tanh" || name == "gelu_new" || name == "gelu_fast" || name == "gelu_pytorch_tanh")
+    return Activation::gelu_tanh;
+  if (name == "quick_gelu") return Activation::quick_gelu;
+  if (name == "relu") return Activation::relu;
+  if (name == "silu" || name == "swish") return Activation::silu;
+  fail("activation: unknown '", name,
+       "'; known: gelu, gelu_tanh (gelu_new, gelu_fast, gelu_pytorch_tanh), quick_gelu, ", "relu, silu (swish)");
+}
+
+}  // namespace ops
 }  // namespace strata

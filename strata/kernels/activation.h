@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "strata/kernels/isa.h"
 
@@ -71,4 +72,13 @@ struct ActivationLevel {
 };
 extern const ActivationLevel kActivationReference, kActivationAvx2, kActivationAvx512;
 
+namespace ops {
+
+/// What a feed-forward net does between its two layers.
+enum class Activation { gelu, gelu_tanh, quick_gelu, relu, silu };
+/// Of its name, those of Hugging Face's hidden_act included: gelu | gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_tanh |
+/// quick_gelu | relu | silu, swish. Throws Error.
+Activation activation_of(std::string_view name);
+
+}  // namespace ops
 }  // namespace strata

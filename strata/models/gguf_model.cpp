@@ -7,7 +7,7 @@
 
 #include "strata/base/error.h"
 #include "strata/formats/convert.h"
-#include "strata/models/language_json.h"
+#include "strata/formats/language_json.h"
 
 namespace strata {
 namespace {

@@ -12,12 +12,12 @@
 #include "strata/base/file.h"
 #include "strata/formats/hub_cache.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/language_json.h"
 #include "strata/formats/safetensors_index.h"
+#include "strata/formats/vit_json.h"
 #include "strata/models/gguf_model.h"
-#include "strata/models/language_json.h"
 #include "strata/models/language_names.h"
 #include "strata/models/tensor_file.h"
-#include "strata/models/vit_json.h"
 #include "strata/models/vit_names.h"
 
 namespace strata {
@@ -27,7 +27,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr int64_t kFormat = 1;                      // of strata.json
 constexpr uint64_t kMostJson = uint64_t{16} << 20;  // bytes of each JSON file; 22,000 class names take one MB
 
 std::vector<std::string> numbered(const std::string& start, int64_t count) {
@@ -50,37 +49,13 @@ void read_preprocessor(const std::string& path, Model& model) {
   model.pixel_std = std::move(read.std);
 }
 
-std::vector<Provenance> read_provenance(const JsonFields& fields) {
-  std::vector<Provenance> steps;
-  const json* list = fields.find("provenance");
-  if (!list) return steps;
-  if (!list->is_array()) fields.refuse("provenance", "a list of objects");
-  for (const json& item : *list) {
-    const JsonFields step(item, fields.file() + ": provenance[" + std::to_string(steps.size()) + "]");
-    steps.push_back({step.text("operation", ""), step.text("detail", ""), step.texts("sources", {})});
-  }
-  return steps;
-}
-
 void read_notes(const std::string& path, Model& model) {
   std::error_code error;
   if (!fs::exists(path, error)) return;
-  const json tree = read_json(path, kMostJson);
-  const JsonFields fields(tree, path);
-  const int64_t format = fields.integer("format", 0, 1, std::numeric_limits<int32_t>::max());
-  if (format == 0) fields.refuse("format", "the version of this file's format");
-  if (format > kFormat) fail(path, ": format ", format, " comes from a newer Strata; this one reads up to ", kFormat);
-  if (fields.text("architecture", model.architecture) != model.architecture)
-    fields.refuse("architecture", "\"" + model.architecture + "\", as config.json says");
-  model.notes.block_ids = fields.texts("block_ids", {});
-  model.notes.trained_routes = fields.texts("trained_routes", {});
-  model.notes.recipe = fields.text("recipe", "");
-  model.notes.strata_version = fields.text("strata_version", "");
-  model.notes.steps = fields.integer("steps", 0, 0, std::numeric_limits<int64_t>::max());
-  model.notes.seed = fields.natural("seed", 0);
-  model.notes.provenance = read_provenance(fields);
-  model.slots() = fields.text("slots", "none");
-  model.slot_count() = fields.integer("slot_count", 0, 0, kMaxRouteSteps);
+  NotesFile read = notes_from_json(read_json(path, kMostJson), model.architecture, path);
+  model.notes = std::move(read.notes);
+  model.slots() = std::move(read.slots);
+  model.slot_count() = read.slot_count;
 }
 
 // Files of a language model's folder that other programs read and we hand on as they are.
@@ -158,24 +133,6 @@ void write_json(const std::string& path, const ordered_json& value) {
   }
 }
 
-ordered_json notes_to_json(const Model& model) {
-  const ModelNotes& notes = model.notes;
-  ordered_json provenance = ordered_json::array();
-  for (const auto& step : notes.provenance)
-    provenance.push_back({{"operation", step.operation}, {"detail", step.detail}, {"sources", step.sources}});
-  return {{"format", kFormat},
-          {"architecture", model.architecture},
-          {"slots", model.slots()},
-          {"slot_count", model.slot_count()},
-          {"block_ids", notes.block_ids},
-          {"trained_routes", notes.trained_routes},
-          {"recipe", notes.recipe},
-          {"strata_version", notes.strata_version},
-          {"steps", notes.steps},
-          {"seed", notes.seed},
-          {"provenance", provenance}};
-}
-
 void check_model(const Model& model) {
   if (model.stacks.size() != 1)
     fail("model: expected one stack, got '", model.architecture, "' with ", model.stacks.size());
@@ -205,7 +162,7 @@ void write_language_files(const std::string& folder, const Model& model, const s
   ordered_json opened = ordered_json::object();
   for (const auto& [name, text] : model.companions) {
     if (name == kConfigAsOpened) {
-      opened = ordered_json::parse(text);
+      opened = parse_ordered_json(text, name);
     } else {
       const std::string path = folder + "/" + name;
       fs::create_directories(fs::path(path).parent_path());
@@ -332,7 +289,8 @@ void save_model(const std::string& folder, const Model& model) {
       write_json(temporary + "/preprocessor_config.json",
                  preprocessor_to_json({model.fit, model.pixel_mean, model.pixel_std}, model.vit.image_channels));
     }
-    write_json(temporary + "/strata.json", notes_to_json(model));
+    write_json(temporary + "/strata.json",
+               notes_to_json({model.architecture, model.slots(), model.slot_count(), model.notes}));
     publish_folder(temporary, target);
   } catch (...) {
     fs::remove_all(temporary, error);

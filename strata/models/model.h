@@ -3,30 +3,13 @@
 #include <string>
 #include <vector>
 
+#include "strata/formats/model_notes.h"
 #include "strata/formats/preprocessor.h"
 #include "strata/models/checkpoint.h"
 #include "strata/models/language.h"
 #include "strata/models/vit.h"
 
 namespace strata {
-
-/// One step by which a checkpoint came to be from others.
-struct Provenance {
-  std::string operation;             // "prune", "merge ties"
-  std::string detail;                // what decides the result: the route, weights, seed
-  std::vector<std::string> sources;  // the models it was made from, in words
-};
-
-/// What a checkpoint knows about itself beside its weights and sizes; kept in strata.json, which other programs ignore.
-struct ModelNotes {
-  std::vector<std::string> block_ids;       // stable names of the blocks, in the order of their indices
-  std::vector<std::string> trained_routes;  // text of the samplers or routes it was trained for
-  std::string recipe;
-  std::string strata_version;
-  int64_t steps = 0;
-  uint64_t seed = 0;
-  std::vector<Provenance> provenance;  // oldest first
-};
 
 /// A checkpoint in memory: one or several stacks of a published architecture, and what is needed to use them.
 struct Model {

@@ -3,7 +3,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "strata/base/error.h"
-#include "strata/kernels/activation.h"
 #include "strata/ops/dispatch.h"
 #include "strata/ops/mode.h"
 
@@ -111,17 +110,6 @@ at::Tensor gelu(const at::Tensor& x) {
 
 at::Tensor gelu_tanh(const at::Tensor& x) {
   return x.dim() == 2 && fused({&x}) ? FusedGelu::apply(x, true) : at::gelu(x, "tanh");
-}
-
-Activation activation_of(std::string_view name) {
-  if (name == "gelu") return Activation::gelu;
-  if (name == "gelu_tanh" || name == "gelu_new" || name == "gelu_fast" || name == "gelu_pytorch_tanh")
-    return Activation::gelu_tanh;
-  if (name == "quick_gelu") return Activation::quick_gelu;
-  if (name == "relu") return Activation::relu;
-  if (name == "silu" || name == "swish") return Activation::silu;
-  fail("activation: unknown '", name,
-       "'; known: gelu, gelu_tanh (gelu_new, gelu_fast, gelu_pytorch_tanh), quick_gelu, ", "relu, silu (swish)");
 }
 
 at::Tensor activate(Activation activation, const at::Tensor& x) {

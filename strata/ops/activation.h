@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <string_view>
+#include "strata/kernels/activation.h"
 
 namespace strata::ops {
 
@@ -11,12 +11,6 @@ at::Tensor gelu(const at::Tensor& x);
 
 /// Its older approximation, x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))); any shape.
 at::Tensor gelu_tanh(const at::Tensor& x);
-
-/// What a feed-forward net does between its two layers.
-enum class Activation { gelu, gelu_tanh, quick_gelu, relu, silu };
-/// Of its name, those of Hugging Face's hidden_act included: gelu | gelu_new, gelu_fast, gelu_pytorch_tanh, gelu_tanh |
-/// quick_gelu | relu | silu, swish. Throws Error.
-Activation activation_of(std::string_view name);
 
 /// gelu(x); gelu_tanh(x); x sigmoid(1.702 x); max(x, 0); x sigmoid(x). Any shape.
 at::Tensor activate(Activation activation, const at::Tensor& x);

@@ -1,30 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
+#include "strata/formats/language_config.h"
 #include "strata/ops/rows.h"
 
 namespace strata {
-
-/// Rotary positions (Su et al. 2021) and the published ways to stretch them, with the names and defaults of Hugging
-/// Face's rope_parameters. `type`: default | linear | dynamic | llama3 | yarn | longrope.
-struct RopeConfig {
-  std::string type = "default";
-  double theta = 10000;
-  double partial = 1;            // share of each head that turns: the first int(head_dim * partial) channels
-  double factor = 1;             // all but default; longrope: 0 for context / original_context
-  int64_t context = 2048;        // longest sequence the model takes
-  int64_t original_context = 0;  // that it was pretrained with (llama3, yarn, longrope); 0: context
-  double low_freq_factor = 1, high_freq_factor = 4;                      // llama3
-  double beta_fast = 32, beta_slow = 1, mscale = 0, mscale_all_dim = 0;  // yarn
-  bool truncate = true;                                                  // yarn
-  double attention_factor = 0;                                           // yarn, longrope; 0: from the factor
-  std::vector<double> short_factor, long_factor;                         // longrope, one for each pair
-
-  bool operator==(const RopeConfig&) const = default;
-};
 
 namespace ops {
 

@@ -13,6 +13,7 @@
 #include "strata/formats/gguf_vocab.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/tokenizer_json.h"
+#include "tests/fuzz/expect_refused.h"
 
 namespace {
 
@@ -88,6 +89,19 @@ std::string file_of(const json& described) {
   return file;
 }
 
+// tokenizer.json of a folder that makes no vocabulary of four rows.
+bool refuses_bad_tokenizers() {
+  const strata::FilesForFuzzing folder;
+  for (const char* model :
+       {"null", R"({"vocab": [], "merges": []})", R"({"vocab": {"a": "0"}, "merges": []})",
+        R"({"vocab": {"a": 4}, "merges": []})", R"({"vocab": {"a": 0}, "merges": {}})",
+        R"({"vocab": {"a": 0}, "merges": ["aa"]})", R"({"vocab": {"a": 0}, "merges": []}, "added_tokens": {})"}) {
+    folder.put("tokenizer.json", std::string(R"({"model": )") + model + "}");
+    strata::expect_refused([&] { return strata::vocabulary_to_gguf(folder.path(), 4).metadata.size(); });
+  }
+  return true;
+}
+
 void check_vocabulary(const strata::Gguf& file) {
   std::vector<std::string> warnings;
   const auto files = strata::vocabulary_from_gguf(file, warnings);
@@ -108,6 +122,8 @@ void check_vocabulary(const strata::Gguf& file) {
 // Any metadata and tensors are either refused by an Error or become a config.json and a tokenizer with the file's
 // tokens.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool checked = refuses_bad_tokenizers();
+  (void)checked;
   std::string file;
   try {
     const json described = strata::parse_json({reinterpret_cast<const char*>(data), size}, "input");

@@ -7,6 +7,7 @@
 
 #include "strata/text/bpe_trainer.h"
 #include "strata/text/tokenizer.h"
+#include "tests/fuzz/expect_refused.h"
 
 namespace {
 
@@ -33,10 +34,22 @@ std::vector<Tokenizer> make_tokenizers() {
   return result;
 }
 
+// Configurations that no file can give.
+bool refuses_bad_configs() {
+  strata::TokenizerConfig added = strata::byte_tokenizer().config(), after = added;
+  added.added = {{.id = -1, .content = "<s>"}};
+  after.after = {-1};
+  strata::expect_refused([&] { return Tokenizer(added, "added").vocab_size(); });
+  strata::expect_refused([&] { return Tokenizer(after, "after").vocab_size(); });
+  return true;
+}
+
 }  // namespace
 
 // Byte-level models give back every byte, whatever the text; streams give what decode gives.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static const bool checked = refuses_bad_configs();
+  (void)checked;
   static const std::vector<Tokenizer> tokenizers = make_tokenizers();
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (size_t i = 0; i < tokenizers.size(); ++i) {

@@ -1,7 +1,8 @@
-#include "strata/models/vit_json.h"
+#include "strata/formats/vit_json.h"
 
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 #include "strata/base/error.h"
 #include "strata/formats/json_fields.h"
@@ -90,10 +91,13 @@ VitConfig vit_from_json(const json& json, const std::string& file, std::vector<s
 
 ordered_json vit_to_json(const VitConfig& config, const std::vector<std::string>& class_names,
                          const std::string& dtype) {
-  ordered_json labels = ordered_json::object(), indices = ordered_json::object();
+  // An ordered_json looks through all keys at each one it is given; its list of pairs takes them as they come.
+  ordered_json::object_t labels, indices;
+  std::unordered_map<std::string, size_t> last;  // of names that stand there twice
+  for (size_t i = 0; i < class_names.size(); ++i) last[class_names[i]] = i;
   for (size_t i = 0; i < class_names.size(); ++i) {
-    labels[std::to_string(i)] = class_names[i];
-    indices[class_names[i]] = i;
+    labels.emplace_back(std::to_string(i), class_names[i]);
+    if (last.at(class_names[i]) == i) indices.emplace_back(class_names[i], i);
   }
   ordered_json tree{{"architectures", {config.classes > 0 ? kClassifier : kTrunk}},
                     {"attention_probs_dropout_prob", 0.0},

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "strata/models/language.h"
+#include "strata/formats/language_config.h"
 
 namespace strata {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "strata/models/vit.h"
+#include "strata/formats/vit_config.h"
 
 namespace strata {
 

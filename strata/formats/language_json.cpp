@@ -1,4 +1,4 @@
-#include "strata/models/language_json.h"
+#include "strata/formats/language_json.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "strata/base/error.h"
 #include "strata/formats/json_fields.h"
-#include "strata/ops/activation.h"
+#include "strata/kernels/activation.h"
 
 namespace strata {
 namespace {
@@ -325,15 +325,15 @@ ordered_json llama_to_json(const LanguageConfig& config) {
   if (qwen(family)) {
     out["use_sliding_window"] = config.window > 0;
     out["sliding_window"] = config.window > 0 ? ordered_json(config.window) : ordered_json();
-    ordered_json types = ordered_json::array();
+    std::vector<const char*> types(static_cast<size_t>(config.depth));
     int64_t first = config.depth;  // the older key can only say where sliding begins
     for (int64_t i = config.depth; i-- > 0;) {
       const bool slides = config.window > 0 && (config.sliding.empty() || config.sliding[i]);
       if (slides && first == i + 1) first = i;
-      types.insert(types.begin(), slides ? "sliding_attention" : "full_attention");
+      types[i] = slides ? "sliding_attention" : "full_attention";
     }
     out["max_window_layers"] = first;
-    out["layer_types"] = std::move(types);
+    out["layer_types"] = types;
   }
   write_rope(out, config.rope);
   return out;
