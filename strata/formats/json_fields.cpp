@@ -106,10 +106,10 @@ json read_json(const std::string& path, uint64_t max_bytes) {
 }
 
 std::string shown(const json& value) {
-  constexpr size_t kMost = 60;
+  constexpr size_t most = 60;
   if (value.is_object()) return "an object";
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (text.size() > kMost) text = text.substr(0, kMost) + "...";
+  if (text.size() > most) text = text.substr(0, most) + "...";
   return text;
 }
 

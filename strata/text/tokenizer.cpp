@@ -267,10 +267,10 @@ std::string StreamDecoder::finish() {
 }
 
 StreamDecoder::Unfinished StreamDecoder::unfinished() const {
-  constexpr size_t kMost = 3;  // a character has four bytes at most
+  constexpr size_t most = 3;  // a character has four bytes at most
   std::string tail;
   std::vector<size_t> bytes;  // of the last tokens, the last one first
-  for (size_t i = ids_.size(); i-- > 0 && tail.size() < kMost;) {
+  for (size_t i = ids_.size(); i-- > 0 && tail.size() < most;) {
     const std::string token = tokenizer_.bytes(ids_[i]);
     tail.insert(0, token);
     bytes.push_back(token.size());
