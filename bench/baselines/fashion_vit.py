@@ -14,12 +14,9 @@ that a slow minute of the machine hits all of them. Prints one JSON object per l
 import argparse
 import json
 import os
-import pathlib
-import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # Keep freed blocks instead of handing them back to the kernel, which would fault them in again at every step.
@@ -28,6 +25,7 @@ MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "214
 import torch
 import torch.nn.functional as F
 from torch import nn
+from turns import answer, peak
 
 SHAPES = {
     "fashion": {"image": 28, "patch": 7, "colours": 1, "width": 48, "heads": 3, "mlp": 96, "blocks": 6, "classes": 10, "batch": 256},
@@ -125,19 +123,6 @@ def profile(trainer: Trainer, steps: int) -> dict:
     shares = {e.key: round(e.self_cpu_time_total / total, 4) for e in averages[:24]}
     products = sum(e.self_cpu_time_total for e in averages if e.key in PRODUCTS) / total
     return {"ms_per_step": total / 1000 / steps, "matrix_products": round(products, 4), "shares": shares}
-
-
-def peak() -> float:
-    """The most memory this process held, MiB; getrusage would begin with what its parent held."""
-    status = pathlib.Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
-
-
-def answer(turn: Callable[[], dict]) -> None:
-    """One line of JSON when ready, and one for every line of the input: whoever compares decides when we run."""
-    print(json.dumps({"ready": True}), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(turn()), flush=True)
 
 
 def main() -> None:

@@ -12,12 +12,9 @@ modes together, where several are asked for).
 import argparse
 import json
 import os
-import pathlib
-import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # Keep freed blocks instead of handing them back to the kernel, which would fault them in again at every step.
@@ -26,6 +23,7 @@ MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "214
 import torch
 import torch.nn.functional as F
 from torch import nn
+from turns import answer, peak
 
 SHAPES = {
     "gpt2": {"width": 768, "heads": 12, "mlp": 3072, "blocks": 12, "vocab": 50257, "context": 1024, "length": 256, "batch": 2},
@@ -92,19 +90,6 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0, foreach=True)
         self.optimizer.step()
         return loss.item()
-
-
-def peak() -> float:
-    """The most memory this process held, MiB; getrusage would begin with what its parent held."""
-    status = pathlib.Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
-
-
-def answer(turn: Callable[[], dict]) -> None:
-    """One line of JSON when ready, and one for every line of the input: whoever compares decides when we run."""
-    print(json.dumps({"ready": True}), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(turn()), flush=True)
 
 
 def main() -> None:

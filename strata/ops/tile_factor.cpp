@@ -129,10 +129,12 @@ void multiply(const Matrix& y, const Matrix& x, const TileFactor& factor, bool a
 void add_product(const at::Tensor& total, const Matrix& a, const Matrix& b) {
   float* const to = total.mutable_data_ptr<float>();
   if (is_small(a.columns, b.columns)) {
-    thread_local std::vector<float> panels;
+    const float* right = b.data;  // as it lies where it fits one panel
     if (b.columns > SmallProduct::kPanel) {
+      thread_local std::vector<float> panels;
       panels.resize(b.rows * b.columns);
       pack_panels(b.data, b.rows, b.columns, b.columns, 1, panels.data());
+      right = panels.data();
     }
     return small_product({.rows = a.columns,
                           .columns = b.columns,
@@ -140,7 +142,7 @@ void add_product(const at::Tensor& total, const Matrix& a, const Matrix& b) {
                           .a = a.data,
                           .a_row = 1,
                           .a_column = a.columns,
-                          .b = b.columns > SmallProduct::kPanel ? panels.data() : b.data,
+                          .b = right,
                           .c = to,
                           .c_row = b.columns,
                           .accumulate = true});

@@ -172,10 +172,9 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
 
   const fs::path script = fs::path(own_program()).parent_path() / "../../bench/baselines" / work.script;
   std::vector<std::unique_ptr<Child>> baselines;  // of the series from the second on
-  if (!fs::exists(script))
-    result.notes.push_back("no baseline: bench/baselines/" + work.script + " is not beside this build");
-  for (const std::string& mode : options.against) {
-    if (!fs::exists(script)) break;
+  const bool there = fs::exists(script);
+  if (!there) result.notes.push_back("no baseline: bench/baselines/" + work.script + " is not beside this build");
+  for (const std::string& mode : there ? options.against : std::vector<std::string>()) {
     std::vector<std::string> command{python(),
                                      script.lexically_normal().string(),
                                      "--on-request",
