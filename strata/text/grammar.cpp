@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "strata/base/error.h"
@@ -199,7 +200,7 @@ class Parser {
     return {choice, out};
   }
   Piece bytes(const std::bitset<256>& set) {
-    auto [known, fresh] = sets_.emplace(set.to_string(), static_cast<int32_t>(grammar_.sets.size()));
+    auto [known, fresh] = sets_.emplace(set, static_cast<int32_t>(grammar_.sets.size()));
     if (fresh) grammar_.sets.push_back(set);
     const int32_t out = add(Kind::jump);
     return {add(Kind::bytes, out, known->second), out};
@@ -530,7 +531,7 @@ class Parser {
   Grammar grammar_;
   std::map<std::string, int32_t> names_;
   std::vector<size_t> first_use_;  // where each rule is first named
-  std::map<std::string, int32_t> sets_;
+  std::unordered_map<std::bitset<256>, int32_t> sets_;
   mutable std::vector<bool> seen_;
 };
 
