@@ -8,13 +8,16 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 
 #include "apps/strata/verbs/bench.h"
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/child.h"
 #include "strata/base/error.h"
 #include "strata/base/process.h"
+#include "strata/base/threads.h"
 #include "strata/blocks/patches.h"
+#include "strata/kernels/fma_peak.h"
 #include "strata/route/order.h"
 #include "strata/stack/run.h"
 #include "strata/train/objective.h"
@@ -92,13 +95,24 @@ class LanguageStep {
 };
 
 /// The products of a model's linear layers alone, by LibTorch, on memory that is there: what no way of computing the
-/// step in float32 by the same library can do without. Attention's own products are not among them.
+/// step in float32 by the same library can do without. Attention's own products are only counted.
 class Products {
  public:
-  /// One linear layer, `count` times, on [rows, in].
-  void add(int64_t count, int64_t rows, int64_t in, int64_t out) {
+  /// One linear layer, `count` times, on [rows, in]; the first layer of a model needs no gradient of its input.
+  void add(int64_t count, int64_t rows, int64_t in, int64_t out, bool input_gradient = true) {
     layers_.push_back({count, at::randn({rows, in}), at::randn({out, in}), at::randn({rows, out}),
-                       at::empty({rows, in}), at::empty({out, in})});
+                       input_gradient ? at::empty({rows, in}) : Tensor(), at::empty({out, in})});
+    const double once = 2.0 * static_cast<double>(count * rows * in * out);
+    forward_ += once;
+    backward_ += input_gradient ? 2 * once : once;
+  }
+
+  /// Scores and weighted values, `count` times over; each has two factors that want gradients.
+  void count_attention(int64_t count, int64_t sequences, int64_t time, int64_t channels, bool causal) {
+    const double pairs = static_cast<double>(causal ? time * (time + 1) / 2 : time * time);
+    const double both = 2 * 2.0 * static_cast<double>(count * sequences * channels) * pairs;
+    forward_ += both;
+    backward_ += 2 * both;
   }
 
   void run(bool backward) {
@@ -107,10 +121,13 @@ class Products {
       for (int64_t i = 0; i < layer.count; ++i) {
         at::mm_out(layer.y, layer.x, layer.weight.t());
         if (!backward) continue;
-        at::mm_out(layer.dx, layer.y, layer.weight);
+        if (layer.dx.defined()) at::mm_out(layer.dx, layer.y, layer.weight);
         at::mm_out(layer.dweight, layer.y.t(), layer.x);
       }
   }
+
+  /// Floating point operations of all of them, two to a multiply-add.
+  double operations(bool backward) const { return forward_ + (backward ? backward_ : 0); }
 
  private:
   struct Layer {
@@ -118,6 +135,7 @@ class Products {
     Tensor x, weight, y, dx, dweight;
   };
   std::vector<Layer> layers_;
+  double forward_ = 0, backward_ = 0;
 };
 
 void add_blocks(Products& products, int64_t blocks, int64_t rows, int64_t width, int64_t hidden) {
@@ -125,6 +143,19 @@ void add_blocks(Products& products, int64_t blocks, int64_t rows, int64_t width,
   products.add(blocks, rows, width, width);
   products.add(blocks, rows, width, hidden);
   products.add(blocks, rows, hidden, width);
+}
+
+// Operations in a millisecond on all threads, each of which does nothing but multiply and add for some hundredths of a
+// second.
+double peak_operations() {
+  constexpr int64_t rounds = int64_t{1} << 23;
+  std::vector<double> done(threads());
+  const double milliseconds = milliseconds_of([&] {
+    parallel_for(threads(), 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) done[i] = multiply_adds(rounds);
+    });
+  });
+  return std::accumulate(done.begin(), done.end(), 0.0) / milliseconds;
 }
 
 // The interpreter that owns the LibTorch in use, else any python3.
@@ -195,7 +226,8 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
       result.notes.push_back(fmt::format("PyTorch {}: {}", mode, error.what()));
     }
   }
-  Series products{"matrix products alone", {}};
+  Series products{"linear layers' products alone", {}};
+  Series peak_speed{"all products at the processor's peak", {}};
   Products linear = work.products();
   linear.run(work.backward);
   std::vector<double> peaks(baselines.size());
@@ -207,11 +239,13 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
       peaks[i] = theirs.peak_mebibytes;
     }
     products.milliseconds.push_back(milliseconds_of([&] { linear.run(work.backward); }));
+    peak_speed.milliseconds.push_back(linear.operations(work.backward) / peak_operations());
   }
   std::vector<std::string> memory{fmt::format("strata {:.0f} MiB", static_cast<double>(peak) / (1 << 20))};
   for (size_t i = 0; i < baselines.size(); ++i)
     memory.push_back(fmt::format("{} {:.0f} MiB", result.series[i + 1].name, peaks[i]));
   result.series.push_back(std::move(products));
+  result.series.push_back(std::move(peak_speed));
   // A process that measured something else before has had its own peak already.
   if (memory_before < kSmallStart)
     result.notes.push_back(fmt::format("peak memory above the start: {}", fmt::join(memory, ", ")));
@@ -228,8 +262,9 @@ Comparison bench_vision_step(const Common& common, const Bench& options, bool la
   const auto products = [&] {
     Products result;
     const int64_t patches = (size.image_height / size.patch_height) * (size.image_width / size.patch_width);
-    result.add(1, batch * patches, size.image_channels * size.patch_height * size.patch_width, size.channels);
+    result.add(1, batch * patches, size.image_channels * size.patch_height * size.patch_width, size.channels, false);
     add_blocks(result, size.depth, batch * (patches + 1), size.channels, size.hidden);
+    result.count_attention(size.depth, batch, patches + 1, size.channels, false);
     return result;
   };
   std::vector<std::string> parameters{"--model", large ? "vit_ti" : "fashion", "--batch", std::to_string(batch)};
@@ -254,6 +289,7 @@ Comparison bench_language_step(const Common& common, const Bench& options, int64
   const auto products = [&] {
     Products result;
     add_blocks(result, size.depth, batch * time, size.channels, size.hidden);
+    result.count_attention(size.depth, batch, time, size.channels, true);
     result.add(1, batch * time, size.channels, size.vocab);
     return result;
   };
