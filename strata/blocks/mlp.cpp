@@ -27,13 +27,20 @@ std::vector<ParamInfo> Mlp::params() const {
   return result;
 }
 
+std::optional<ops::MlpActivation> Mlp::fused_activation() const {
+  if (gated_) return activation_ == ops::Activation::silu ? std::optional(ops::MlpActivation::swiglu) : std::nullopt;
+  if (activation_ == ops::Activation::gelu) return ops::MlpActivation::gelu;
+  if (activation_ == ops::Activation::gelu_tanh) return ops::MlpActivation::gelu_tanh;
+  return std::nullopt;
+}
+
 Tensor Mlp::behind_norm(const ops::NormInFront& norm, const Weights& weights, const Stream& x, const Pass& pass,
                         bool add_input) const {
-  const auto fused = gated_ ? ops::Activation::silu : ops::Activation::gelu;
-  if (activation_ != fused || pass.keep.neurons.defined() || pass.wants("neurons")) return {};
+  const auto activation = fused_activation();
+  if (!activation || pass.keep.neurons.defined() || pass.wants("neurons")) return {};
   const auto up = weights.linear_weights("up"), down = weights.linear_weights("down");
   if (!up || !down || !ops::pre_norm_fused(x.x(), x.rows()->count, norm, *up, *down)) return {};
-  return ops::pre_norm_mlp(x.x(), norm, *up, *down, gated_, add_input);
+  return ops::pre_norm_mlp(x.x(), norm, *up, *down, *activation, add_input);
 }
 
 Stream Mlp::forward(const Weights& weights, const Stream& x, Pass& pass) const {

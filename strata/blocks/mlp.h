@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
+
 #include "strata/blocks/norms.h"
 #include "strata/ops/activation.h"
+#include "strata/ops/pre_norm.h"
 
 namespace strata {
 
@@ -38,6 +41,9 @@ class Mlp final : public Block, public TakesNorm {
                      bool add_input) const override;
 
  private:
+  /// The one of ops::pre_norm_mlp, where there is one.
+  std::optional<ops::MlpActivation> fused_activation() const;
+
   MlpConfig config_;
   ops::Activation activation_;
   bool gated_;

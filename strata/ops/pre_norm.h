@@ -32,10 +32,13 @@ bool pre_norm_fused(const at::Tensor& x, int64_t pieces, const NormInFront& norm
 /// These run fused where the types of tensors allow it (pre_norm_fused says where that is faster), as the separate
 /// operators elsewhere.
 
-/// down(act(up(norm(x)))), act being GELU, or SwiGLU where `gated` (up then gives [gate | up], see swiglu);
+/// What pre_norm_mlp does between its layers; for swiglu the first one gives [gate | up].
+enum class MlpActivation : int64_t { gelu, gelu_tanh, swiglu };
+
+/// down(activation(up(norm(x))));
 ///   x [rows, channels] -> [rows, channels]; with add_input, x is added to the result.
 at::Tensor pre_norm_mlp(const at::Tensor& x, const NormInFront& norm, const LinearWeights& up,
-                        const LinearWeights& down, bool gated, bool add_input);
+                        const LinearWeights& down, MlpActivation activation, bool add_input);
 
 /// out(self_attention(qkv(norm(x)))), see self_attention; x [rows, channels] -> [rows, channels]; with add_input, x is
 /// added to the result.

@@ -13,11 +13,14 @@ namespace {
 struct Mlp {
   NormInFront norm;
   LinearWeights up, down;
-  bool gated, add_input;
+  MlpActivation activation;
+  bool add_input;
 
+  bool gated() const { return activation == MlpActivation::swiglu; }
+  bool tanh() const { return activation == MlpActivation::gelu_tanh; }
   int64_t hidden() const { return down.weight.size(1); }
   // GELU adds the first bias itself; SwiGLU reads a sum that holds it.
-  bool bias_in_activation() const { return !gated && up.bias.defined(); }
+  bool bias_in_activation() const { return !gated() && up.bias.defined(); }
   const float* activation_bias() const { return bias_in_activation() ? up.bias.const_data_ptr<float>() : nullptr; }
   std::vector<Tile> tiles(const at::Tensor& x) const {
     return row_tiles(x.size(0), 2 * x.size(1) + up.weight.size(0) + hidden());
@@ -30,9 +33,13 @@ struct Kept {
 };
 
 void activate(const Mlp& mlp, const Matrix& pre, const Matrix& act) {
-  if (!mlp.gated)
-    return gelu_forward(
-        {.rows = pre.rows, .channels = pre.columns, .x = pre.data, .bias = mlp.activation_bias(), .y = act.data});
+  if (!mlp.gated())
+    return gelu_forward({.tanh = mlp.tanh(),
+                         .rows = pre.rows,
+                         .channels = pre.columns,
+                         .x = pre.data,
+                         .bias = mlp.activation_bias(),
+                         .y = act.data});
   const float* gate = pre.data;
   swiglu_forward({.rows = pre.rows,
                   .channels = act.columns,
@@ -45,7 +52,7 @@ void activate(const Mlp& mlp, const Matrix& pre, const Matrix& act) {
 // dact -> dpre (may be the same memory where not gated), act again, and the gradient of the first bias.
 void activate_backward(const Mlp& mlp, const Matrix& pre, const Matrix& dact, const Matrix& dpre, const Matrix& act,
                        WeightGradients* gradients) {
-  if (mlp.gated) {
+  if (mlp.gated()) {
     const float* gate = pre.data;
     float* dgate = dpre.data;
     swiglu_backward({.rows = pre.rows,
@@ -62,7 +69,8 @@ void activate_backward(const Mlp& mlp, const Matrix& pre, const Matrix& dact, co
   }
   const bool sums = gradients && mlp.up.bias.defined();
   std::vector<float> dbias(sums ? pre.columns : 0);
-  gelu_backward({.rows = pre.rows,
+  gelu_backward({.tanh = mlp.tanh(),
+                 .rows = pre.rows,
                  .channels = pre.columns,
                  .dy = dact.data,
                  .x = pre.data,
@@ -124,7 +132,7 @@ at::Tensor mlp_backward(const Mlp& mlp, const at::Tensor& x, const Kept& kept, c
         if (weights) sums[thread].emplace(mlp.norm, mlp.up, mlp.down);
         const at::Tensor dact = at::empty({most, hidden}, x.options());
         return Scratch{at::empty({most, channels}, x.options()), at::empty({most, hidden}, x.options()), dact,
-                       mlp.gated ? at::empty({most, 2 * hidden}, x.options()) : dact,
+                       mlp.gated() ? at::empty({most, 2 * hidden}, x.options()) : dact,
                        weights ? &*sums[thread] : nullptr};
       },
       [&](const Tile& tile, const Scratch& scratch) {
@@ -157,81 +165,95 @@ ForwardResult shapes_of_pre_norm_mlp(const at::Tensor& x, const WeightList& weig
            x.new_empty_symint({x.sym_size(0), required(weights, 2).sym_size(0)})}};
 }
 
+// The number that travels through the dispatcher. Throws Error where it is none of ours.
+MlpActivation known(int64_t activation) {
+  if (activation < 0 || activation > static_cast<int64_t>(MlpActivation::swiglu))
+    fail("pre_norm_mlp: expected activation 0 (gelu), 1 (gelu_tanh) or 2 (swiglu), got ", activation);
+  return static_cast<MlpActivation>(activation);
+}
+
 // kept: mean [rows], empty for an RMS norm; rstd [rows]; pre [rows, up]. None of them without `keep`.
-ForwardResult raw_pre_norm_mlp(const at::Tensor& x, const WeightList& list, double eps, bool gated, bool add_input,
-                               bool keep) {
+ForwardResult raw_pre_norm_mlp(const at::Tensor& x, const WeightList& list, double eps, int64_t activation,
+                               bool add_input, bool keep) {
   if (x.numel() == 0) return shapes_of_pre_norm_mlp(x, list, keep);
   const auto weights = SublayerWeights::unpack(list, eps);
   Kept kept;
-  const at::Tensor y = mlp_forward({weights.norm, weights.first, weights.second, gated, add_input}, x.contiguous(),
-                                   keep ? &kept : nullptr);
+  const at::Tensor y = mlp_forward({weights.norm, weights.first, weights.second, known(activation), add_input},
+                                   x.contiguous(), keep ? &kept : nullptr);
   if (!keep) return {y, {}};
   return {y, {or_empty(kept.mean, x), kept.rstd, kept.pre}};
 }
 
 BackwardResult raw_pre_norm_mlp_backward(const at::Tensor& dy, const at::Tensor& x, const WeightList& list,
-                                         at::TensorList kept, double eps, bool gated, bool add_input, bool trained) {
+                                         at::TensorList kept, double eps, int64_t activation, bool add_input,
+                                         bool trained) {
   if (x.numel() == 0) return zero_gradients(x, list, trained);
   const auto weights = SublayerWeights::unpack(list, eps);
   std::optional<WeightGradients> gradients;
-  const at::Tensor dx = mlp_backward({weights.norm, weights.first, weights.second, gated, add_input}, x.contiguous(),
-                                     {kept[0], kept[1], kept[2]}, dy.contiguous(), trained ? &gradients : nullptr);
+  const at::Tensor dx =
+      mlp_backward({weights.norm, weights.first, weights.second, known(activation), add_input}, x.contiguous(),
+                   {kept[0], kept[1], kept[2]}, dy.contiguous(), trained ? &gradients : nullptr);
   return gradients_of(dx, gradients);
 }
 
 struct MlpOp {
   static constexpr const char* kName = "pre_norm_mlp";
   double eps;
-  bool gated, add_input;
+  int64_t activation;
+  bool add_input;
   OptionalTensor offsets = std::nullopt;  // rows need no order here
 
   ForwardResult forward(const at::Tensor& x, const WeightList& weights, bool keep) const {
-    return dispatch<raw_pre_norm_mlp>("strata::_pre_norm_mlp", x, weights, eps, gated, add_input, keep);
+    return dispatch<raw_pre_norm_mlp>("strata::_pre_norm_mlp", x, weights, eps, activation, add_input, keep);
   }
   BackwardResult backward(const at::Tensor& dy, const at::Tensor& x, const WeightList& weights, at::TensorList kept,
                           bool trained) const {
-    return dispatch<raw_pre_norm_mlp_backward>("strata::_pre_norm_mlp_backward", dy, x, weights, kept, eps, gated,
+    return dispatch<raw_pre_norm_mlp_backward>("strata::_pre_norm_mlp_backward", dy, x, weights, kept, eps, activation,
                                                add_input, trained);
   }
   template <class Data>
   void store(Data& data) const {
-    data["eps"] = eps, data["gated"] = gated, data["add_input"] = add_input;
+    data["eps"] = eps, data["activation"] = activation, data["add_input"] = add_input;
   }
   template <class Data>
   static MlpOp load(Data& data) {
-    return {data["eps"].toDouble(), data["gated"].toBool(), data["add_input"].toBool()};
+    return {data["eps"].toDouble(), data["activation"].toInt(), data["add_input"].toBool()};
   }
 };
 
 at::Tensor composite(const at::Tensor& x, const NormInFront& norm, const LinearWeights& up, const LinearWeights& down,
-                     bool gated, bool add_input) {
+                     MlpActivation activation, bool add_input) {
   const at::Tensor pre = linear(apply_norm(norm, x), up.weight, up.bias);
-  const at::Tensor y = linear(gated ? swiglu(pre) : ops::gelu(pre), down.weight, down.bias);
+  const at::Tensor act = activation == MlpActivation::swiglu      ? swiglu(pre)
+                         : activation == MlpActivation::gelu_tanh ? ops::gelu_tanh(pre)
+                                                                  : ops::gelu(pre);
+  const at::Tensor y = linear(act, down.weight, down.bias);
   return add_input ? x + y : y;
 }
 
 }  // namespace
 
 at::Tensor pre_norm_mlp(const at::Tensor& x, const NormInFront& norm, const LinearWeights& up,
-                        const LinearWeights& down, bool gated, bool add_input) {
+                        const LinearWeights& down, MlpActivation activation, bool add_input) {
+  const int64_t wide = activation == MlpActivation::swiglu ? 2 : 1;
   if (down.weight.dim() != 2) fail("pre_norm_mlp: expected down [channels, hidden], got ", down.weight.sym_sizes());
   const auto channels = down.weight.sym_size(0), hidden = down.weight.sym_size(1);
   if (x.dim() != 2 || up.weight.dim() != 2 || x.sym_size(1) != channels || up.weight.sym_size(1) != channels ||
-      up.weight.sym_size(0) != (gated ? 2 : 1) * hidden)
-    fail("pre_norm_mlp: expected x [rows, ", channels, "] and up [", (gated ? 2 : 1) * hidden, ", ", channels,
-         "], got ", x.sym_sizes(), " and ", up.weight.sym_sizes());
+      up.weight.sym_size(0) != wide * hidden)
+    fail("pre_norm_mlp: expected x [rows, ", channels, "] and up [", wide * hidden, ", ", channels, "], got ",
+         x.sym_sizes(), " and ", up.weight.sym_sizes());
   const SublayerWeights weights{norm, up, down};
   weights.check_vectors("pre_norm_mlp");
-  if (!weights.fused_with(x)) return composite(x, norm, up, down, gated, add_input);
-  return run_fused(MlpOp{norm.eps, gated, add_input}, x, weights);
+  if (!weights.fused_with(x)) return composite(x, norm, up, down, activation, add_input);
+  return run_fused(MlpOp{norm.eps, static_cast<int64_t>(activation), add_input}, x, weights);
 }
 
 TORCH_LIBRARY_FRAGMENT(strata, library) {
   raw_op(library,
-         "_pre_norm_mlp(Tensor x, Tensor?[] weights, float eps, bool gated, bool add_input, bool keep) -> "
+         "_pre_norm_mlp(Tensor x, Tensor?[] weights, float eps, int activation, bool add_input, bool keep) -> "
          "(Tensor, Tensor[])");
   raw_op(library,
-         "_pre_norm_mlp_backward(Tensor dy, Tensor x, Tensor?[] weights, Tensor[] kept, float eps, bool gated, "
+         "_pre_norm_mlp_backward(Tensor dy, Tensor x, Tensor?[] weights, Tensor[] kept, float eps, int activation, "
          "bool add_input, bool trained) -> (Tensor, Tensor[])");
 }
 TORCH_LIBRARY_IMPL(strata, CPU, library) {
@@ -240,12 +262,12 @@ TORCH_LIBRARY_IMPL(strata, CPU, library) {
 }
 TORCH_LIBRARY_IMPL(strata, Meta, library) {
   library.impl("_pre_norm_mlp",
-               [](const at::Tensor& x, const WeightList& weights, double, bool, bool, bool keep) -> ForwardResult {
+               [](const at::Tensor& x, const WeightList& weights, double, int64_t, bool, bool keep) -> ForwardResult {
                  return shapes_of_pre_norm_mlp(x, weights, keep);
                });
   library.impl("_pre_norm_mlp_backward",
-               [](const at::Tensor&, const at::Tensor& x, const WeightList& weights, at::TensorList, double, bool, bool,
-                  bool trained) { return gradients_like(x, weights, trained); });
+               [](const at::Tensor&, const at::Tensor& x, const WeightList& weights, at::TensorList, double, int64_t,
+                  bool, bool trained) { return gradients_like(x, weights, trained); });
 }
 
 }  // namespace strata::ops

@@ -79,13 +79,21 @@ at::Tensor any_attention(const at::Tensor& q, const at::Tensor& k, const at::Ten
   return attention(q, k, v, heads, causal, window);
 }
 
+MlpActivation mlp_activation(std::string_view name) {
+  if (name == "gelu") return MlpActivation::gelu;
+  if (name == "gelu_tanh") return MlpActivation::gelu_tanh;
+  if (name == "swiglu") return MlpActivation::swiglu;
+  fail("pre_norm_mlp: expected activation gelu, gelu_tanh or swiglu, got '", name, "'");
+}
+
 at::Tensor any_pre_norm_mlp(const at::Tensor& x, const at::Tensor& norm_weight,
                             const std::optional<at::Tensor>& norm_bias, const at::Tensor& up,
                             const std::optional<at::Tensor>& up_bias, const at::Tensor& down,
-                            const std::optional<at::Tensor>& down_bias, double eps, bool gated, bool add_input) {
+                            const std::optional<at::Tensor>& down_bias, double eps, std::string_view activation,
+                            bool add_input) {
   return over_rows("pre_norm_mlp", x, [&](const at::Tensor& rows) {
     return pre_norm_mlp(rows, norm_in_front(norm_weight, norm_bias, eps), linear_weights(up, up_bias),
-                        linear_weights(down, down_bias), gated, add_input);
+                        linear_weights(down, down_bias), mlp_activation(activation), add_input);
   });
 }
 
@@ -158,7 +166,7 @@ TORCH_LIBRARY(strata, library) {
   library.def("gated(Tensor x, str kind) -> Tensor", any_gated);
   library.def(
       "pre_norm_mlp(Tensor x, Tensor norm_weight, Tensor? norm_bias, Tensor up, Tensor? up_bias, Tensor down, "
-      "Tensor? down_bias, float eps=1e-5, bool gated=False, bool add_input=False) -> Tensor",
+      "Tensor? down_bias, float eps=1e-5, str activation='gelu', bool add_input=False) -> Tensor",
       any_pre_norm_mlp);
   library.def(
       "pre_norm_attention(Tensor x, Tensor norm_weight, Tensor? norm_bias, Tensor qkv, Tensor? qkv_bias, Tensor out, "

@@ -158,17 +158,20 @@ at::Tensor norm_of(const std::vector<at::Tensor>& in, bool layer) {
 }
 
 // Without biases their tensors still take part, at weight zero, so that every input has a gradient to compare.
-Op mlp_op(bool layer, bool gated, bool bias, bool add_input) {
+Op mlp_op(bool layer, ops::MlpActivation activation, bool bias, bool add_input) {
   return [=](const std::vector<at::Tensor>& in) {
     const at::Tensor none;
     at::Tensor y;
     if (ops::composite_only()) {
       const at::Tensor up = ops::linear(norm_of(in, layer), in[3], bias ? in[4] : none);
-      y = ops::linear(gated ? ops::swiglu(up) : ops::gelu(up), in[5], bias ? in[6] : none);
+      const at::Tensor act = activation == ops::MlpActivation::swiglu ? ops::swiglu(up)
+                             : activation == ops::MlpActivation::gelu ? ops::gelu(up)
+                                                                      : ops::gelu_tanh(up);
+      y = ops::linear(act, in[5], bias ? in[6] : none);
       if (add_input) y = in[0] + y;
     } else {
       y = ops::pre_norm_mlp(in[0], {layer, in[1], layer ? in[2] : none, 1e-5}, {in[3], bias ? in[4] : none},
-                            {in[5], bias ? in[6] : none}, gated, add_input);
+                            {in[5], bias ? in[6] : none}, activation, add_input);
     }
     return y + 0 * (in[2].sum() + in[4].sum() + in[6].sum());
   };
@@ -176,13 +179,14 @@ Op mlp_op(bool layer, bool gated, bool bias, bool add_input) {
 
 TEST_F(Fused, PreNormMlp) {
   for (const int64_t rows : {1, 37, 1100})  // one tile and several
-    for (const bool gated : {false, true})
+    for (const auto activation : {ops::MlpActivation::gelu, ops::MlpActivation::gelu_tanh, ops::MlpActivation::swiglu})
       for (const bool other : {false, true}) {
-        SCOPED_TRACE(testing::Message() << rows << " rows, gated " << gated << ", variant " << other);
-        const auto inputs = sublayer(rows, 24, gated ? 2 * 40 : 40, 40);
-        compare(mlp_op(!other, gated, !other, other), inputs, 2e-5);
+        SCOPED_TRACE(testing::Message() << rows << " rows, activation " << static_cast<int>(activation) << ", variant "
+                                        << other);
+        const auto inputs = sublayer(rows, 24, activation == ops::MlpActivation::swiglu ? 2 * 40 : 40, 40);
+        compare(mlp_op(!other, activation, !other, other), inputs, 2e-5);
       }
-  refuses_second_derivative(mlp_op(true, false, true, true), sublayer(5, 8, 16, 16));
+  refuses_second_derivative(mlp_op(true, ops::MlpActivation::gelu, true, true), sublayer(5, 8, 16, 16));
 }
 
 Op attention_op(const RowsPtr& rows, int64_t heads, bool causal, bool layer, bool bias, bool add_input) {
@@ -217,7 +221,7 @@ TEST_F(Fused, PreNormFrozen) {
   for (auto& input : inputs) input = input.to(at::kFloat);
   const auto mlp = [&] {
     return ops::pre_norm_mlp(inputs[0], {true, inputs[1], inputs[2], 1e-5}, {inputs[3], inputs[4]},
-                             {inputs[5], inputs[6]}, false, true);
+                             {inputs[5], inputs[6]}, ops::MlpActivation::gelu, true);
   };
   const at::Tensor plain = [&] {
     const at::NoGradGuard no_gradients;

@@ -61,9 +61,9 @@ def norm(x, weight, bias, eps):
     return F.rms_norm(x, x.shape[-1:], weight, eps) if bias is None else F.layer_norm(x, x.shape[-1:], weight, bias, eps)
 
 
-def pre_norm_mlp(x, weight, bias, up, up_bias, down, down_bias, eps=1e-5, gated=False, add_input=False):
+def pre_norm_mlp(x, weight, bias, up, up_bias, down, down_bias, eps=1e-5, act="gelu", add_input=False):
     hidden = F.linear(norm(x, weight, bias, eps), up, up_bias)
-    return F.linear(swiglu(hidden) if gated else F.gelu(hidden), down, down_bias) + (x if add_input else 0)
+    return F.linear(swiglu(hidden) if act == "swiglu" else activation(hidden, act), down, down_bias) + (x if add_input else 0)
 
 
 def pre_norm_attention(x, weight, bias, qkv, qkv_bias, out, out_bias, heads, eps=1e-5, causal=False, offsets=None,
@@ -120,9 +120,9 @@ def sublayer_shapes(shape, first, second, biases):
     return shape, (channels,), norm_bias, (first, channels), first_bias, (channels, second), second_bias
 
 
-def pre_norm_mlp_case(shape, biases, gated, add_input):
-    return Case(f"pre_norm_mlp{list(shape)} biases={biases} gated={gated} add={add_input}", ops.pre_norm_mlp.default,
-                pre_norm_mlp, sublayer_shapes(shape, 40 if gated else 20, 20, biases), (1e-5, gated, add_input), 4)
+def pre_norm_mlp_case(shape, biases, act, add_input):
+    return Case(f"pre_norm_mlp{list(shape)} biases={biases} {act} add={add_input}", ops.pre_norm_mlp.default,
+                pre_norm_mlp, sublayer_shapes(shape, 40 if act == "swiglu" else 20, 20, biases), (1e-5, act, add_input), 4)
 
 
 def pre_norm_attention_case(shape, biases, causal, offsets, add_input):
@@ -157,8 +157,9 @@ CASES = [
       for q, k in (((2, 5, 12), (2, 5, 12)), ((1, 3, 12), (1, 7, 12))) for rest in ((3, False), (3, True), (2, True, 2))),
     *(Case(f"rotate{list(shape)} {pairs}", ops.rotate.default, rotate, (shape,),
            (2, ANGLES[:shape[0], :pairs].cos(), ANGLES[:shape[0], :pairs].sin())) for shape, pairs in [((5, 12), 2), ((7, 20), 5)]),
-    *(pre_norm_mlp_case(*each) for each in [((5, 8), True, False, True), ((2, 3, 8), False, True, False),
-                                            ((1100, 8), True, True, False), ((0, 8), True, False, True)]),
+    *(pre_norm_mlp_case(*each) for each in [((5, 8), True, "gelu", True), ((2, 3, 8), False, "swiglu", False),
+                                            ((1100, 8), True, "swiglu", False), ((70, 8), False, "gelu_tanh", True),
+                                            ((0, 8), True, "gelu", True)]),
     *(pre_norm_attention_case(*each) for each in [
         ((3, 17, 12), True, False, None, False), ((2, 5, 12), False, True, None, True),
         ((15, 12), True, True, OFFSETS, True), ((0, 5, 12), True, False, None, True)]),
@@ -254,7 +255,7 @@ def raw_cases():
     square, wide = torch.randn(6, 6), torch.randn(18, 6)
     mlp, attention = [w, w, square, w, square, w], [w, None, wide, None, square, None]
     sequences, offsets = torch.randn(2, 5, 6), torch.tensor([0, 2, 5])
-    mlp_kept = ops._pre_norm_mlp(x, mlp, 1e-5, False, True, True)[1]
+    mlp_kept = ops._pre_norm_mlp(x, mlp, 1e-5, 0, True, True)[1]
     attention_kept = ops._pre_norm_attention(sequences, attention, None, 1e-5, 2, True, True, True)[1]
     return [
         (ops._layer_norm, (x, w, w, 1e-5)),
@@ -267,8 +268,8 @@ def raw_cases():
         (ops._swiglu_backward, (x[:, :3], x)),
         (ops._self_attention, (qkv, 2, None, True)),
         (ops._self_attention_backward, (out, qkv, out, lse, 2, None, True)),
-        *((ops._pre_norm_mlp, (x, mlp, 1e-5, False, True, keep)) for keep in (False, True)),
-        *((ops._pre_norm_mlp_backward, (x, x, mlp, mlp_kept, 1e-5, False, True, trained)) for trained in (False, True)),
+        *((ops._pre_norm_mlp, (x, mlp, 1e-5, 0, True, keep)) for keep in (False, True)),
+        *((ops._pre_norm_mlp_backward, (x, x, mlp, mlp_kept, 1e-5, 0, True, trained)) for trained in (False, True)),
         (ops._pre_norm_attention, (sequences, attention, None, 1e-5, 2, True, True, True)),
         (ops._pre_norm_attention, (x, attention, offsets, 1e-5, 2, False, False, True)),
         (ops._pre_norm_attention_backward, (sequences, sequences, attention, attention_kept, None, 1e-5, 2, True, True, True)),
@@ -289,9 +290,9 @@ def test_kernels_below(op, args):
 def test_kernels_below_refuse_missing_weights():
     x = torch.randn(5, 6)
     with pytest.raises(RuntimeError, match="found none at 0"):
-        ops._pre_norm_mlp(x, [None] * 6, 1e-5, False, True, True)
+        ops._pre_norm_mlp(x, [None] * 6, 1e-5, 0, True, True)
     with pytest.raises(RuntimeError, match="found none at 2"):
-        ops._pre_norm_mlp(x.to("meta"), [None] * 6, 1e-5, False, True, True)
+        ops._pre_norm_mlp(x.to("meta"), [None] * 6, 1e-5, 0, True, True)
 
 
 def test_every_operator_is_tested():
@@ -409,6 +410,9 @@ def test_adamw_respects_autograd():
     (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (4,), (4,), (5, 4), (5,), (4, 6), (4,)))), r"up \[6, 4\]"),
     (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (5,), (4,), (6, 4), (6,), (4, 6), (4,)))), r"norm \[4\]"),
     (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (4,), (4,), (6, 4), (5,), (4, 6), (4,)))), r"bias \[6\]"),
+    (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (4,), (4,), (6, 4), (6,), (4, 6), (4,))), 1e-5, "gelou"), "'gelou'"),
+    (lambda: ops._pre_norm_mlp(torch.randn(3, 4), [*map(torch.randn, ((4,), (4,), (6, 4), (6,), (4, 6), (4,)))], 1e-5, 3, True, False),
+     "got 3"),
     (lambda: ops.pre_norm_attention(*map(torch.randn, ((3, 4), (4,), (4,), (12, 4), (12,), (4, 4), (4,))), 2), "sequences, length"),
     (lambda: ops.pre_norm_attention(*map(torch.randn, ((3, 4), (4,), (4,), (12, 4), (12,), (4, 4), (4,))), 2,
                                     offsets=torch.tensor([0, 9])), "offsets that ascend"),
