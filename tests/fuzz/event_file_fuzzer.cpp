@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "strata/base/file_calls.h"
 #include "strata/formats/event_file.h"
 #include "tests/fuzz/expect_refused.h"
 
@@ -27,12 +28,23 @@ void read_and_check(std::string_view bytes) {
   }
 }
 
-// Folders that cannot be read or made.
+// Folders that cannot be read or made, and a disk that takes nothing more.
 bool refuses_bad_folders() {
   const strata::FilesForFuzzing folder;
   const std::string file = folder.put("file", "");
   strata::expect_refused([&] { return strata::find_event_files(folder.path() + "/none").size(); });
   strata::expect_refused([&] { return strata::EventWriter(file), 0; });
+
+  auto& calls = strata::detail::file_calls;
+  const auto saved = calls;
+  strata::EventWriter writer(folder.path());
+  calls.fsync = [](int) { return -1; };
+  strata::expect_refused([&] { return writer.sync(), 0; });
+  calls.write = [](int, const void*, size_t) -> ssize_t { return 0; };
+  strata::expect_refused([&] { return strata::EventWriter(folder.path()), 0; });
+  calls.open = [](const char*, int, mode_t) { return -1; };
+  strata::expect_refused([&] { return strata::EventWriter(folder.path()), 0; });
+  calls = saved;
   return true;
 }
 

@@ -49,6 +49,8 @@ static bool refuses_bad_sources() {
   strata::expect_refused([&] { return strata::read_documents(folder.put("empty.txt", ""), {}).size(); });
   const auto messages = nlohmann::ordered_json::parse(R"([{"role": "user", "content": "a"}])");
   strata::expect_refused([&] { return strata::plain_chat({messages, &messages, 0}).pieces.size(); });
+  const std::string long_line((size_t{64} << 20) + 1, 'x');
+  strata::expect_refused([&] { return strata::parse_json_lines(long_line, "input").size(); });
   return true;
 }
 

@@ -36,6 +36,8 @@ bool refuses_bad_parts() {
   layout({{"__metadata__", strata::DType::F32, {1}, four}});
   layout({{"t", strata::DType::F32, {2}, four}});
   layout({{"t", strata::DType::F32, {-1}, four}});
+  const std::string long_text(100'000'001, 'x');  // a header's most and one more
+  strata::expect_refused([&] { return strata::layout_safetensors("bad", {}, {{"key", long_text}}); });
   return true;
 }
 
