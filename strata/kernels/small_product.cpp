@@ -29,7 +29,10 @@ const SmallProductLevel kSmallProductReference{Isa::reference, reference};
 void small_product(const SmallProduct& args) {
   if (args.columns % SmallProduct::kColumns != 0)
     fail("small_product: expected columns to be a multiple of ", SmallProduct::kColumns, ", got ", args.columns);
-  pick_level(kLevels).run(args);
+  if (args.depth > 0) return pick_level(kLevels).run(args);
+  // Sums of nothing, whose factors may be nowhere.
+  for (int64_t r = 0; r < (args.accumulate ? 0 : args.rows); ++r)
+    std::fill_n(args.c + r * args.c_row, args.columns, 0.0F);
 }
 
 void pack_panels(const float* b, int64_t depth, int64_t columns, int64_t b_row, int64_t b_column, float* to) {

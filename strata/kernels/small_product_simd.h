@@ -12,7 +12,7 @@ inline constexpr int64_t kDepthBlock = 96;
 inline void small_product(const SmallProduct& args) {
   for (int64_t first = 0; first < args.columns; first += SmallProduct::kPanel) {
     const int64_t wide = smaller(SmallProduct::kPanel, args.columns - first);
-    for (int64_t k = 0; k < args.depth || k == 0; k += kDepthBlock) {
+    for (int64_t k = 0; k < args.depth; k += kDepthBlock) {
       const Strided a{args.a + k * args.a_column, args.a_row, args.a_column};
       const float* b = args.b + first * args.depth + k * wide;
       const int64_t depth = smaller(kDepthBlock, args.depth - k);
