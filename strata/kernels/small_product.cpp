@@ -29,6 +29,7 @@ const SmallProductLevel kSmallProductReference{Isa::reference, reference};
 void small_product(const SmallProduct& args) {
   if (args.columns % SmallProduct::kColumns != 0)
     fail("small_product: expected columns to be a multiple of ", SmallProduct::kColumns, ", got ", args.columns);
+  if (args.rows == 0 || args.columns == 0) return;
   if (args.depth > 0) return pick_level(kLevels).run(args);
   // Sums of nothing, whose factors may be nowhere.
   for (int64_t r = 0; r < (args.accumulate ? 0 : args.rows); ++r)

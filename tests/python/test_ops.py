@@ -341,7 +341,9 @@ def test_compile_to_code():
     torch._dynamo.reset()
     model, x = Mlp(), torch.randn(3, 4, 8)
     compiled = torch.compile(model, fullgraph=True)
-    torch.testing.assert_close(compiled(x), model(x), rtol=1e-4, atol=1e-5)
+    # Code that another build of ours left in the cache calls its operators, not these.
+    with torch._inductor.config.patch(force_disable_caches=True):
+        torch.testing.assert_close(compiled(x), model(x), rtol=1e-4, atol=1e-5)
     want = torch.autograd.grad(model(x).square().sum(), list(model.parameters()))
     got = torch.autograd.grad(compiled(x).square().sum(), list(model.parameters()))
     torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4)
