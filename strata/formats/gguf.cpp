@@ -131,8 +131,8 @@ GgufArray take_array(Cursor& in) {
 GgufValue take_value(Cursor& in) {
   const uint32_t type = take_type(in, "the type of a value");
   GgufValue result;
-  with_alternative<GgufValue>(type, [&](auto value) {
-    using Value = decltype(value);
+  with_alternative<GgufValue>(type, [&](const auto& of_type) {
+    using Value = std::remove_cvref_t<decltype(of_type)>;
     if constexpr (std::is_same_v<Value, std::string>)
       result = in.take_text("text");
     else if constexpr (std::is_same_v<Value, bool>)

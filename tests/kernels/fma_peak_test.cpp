@@ -13,14 +13,14 @@ namespace {
 // vectors of sixteen a cycle at 6 GHz.
 TEST(FmaPeak, EveryLevelDoesWhatItCounts) {
   test::for_each_level([] {
-    constexpr double kImpossible = 4 * 16 * 2 * 6e9;
+    constexpr double impossible = 4 * 16 * 2 * 6e9;
     constexpr int64_t rounds = 1 << 18;
     const double one = multiply_adds(1);
     EXPECT_GT(one, 0);
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(multiply_adds(rounds), one * rounds);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    EXPECT_LT(one * rounds / seconds, kImpossible);
+    EXPECT_LT(one * rounds / seconds, impossible);
   });
 }
 
