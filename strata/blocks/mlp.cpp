@@ -1,8 +1,23 @@
 #include "strata/blocks/mlp.h"
 
+#include <optional>
+
 #include "strata/base/error.h"
+#include "strata/ops/pre_norm.h"
 
 namespace strata {
+namespace {
+
+// The activation of ops::pre_norm_mlp, where it has this one.
+std::optional<ops::MlpActivation> fused_activation(ops::Activation activation, bool gated) {
+  using enum ops::MlpActivation;
+  if (gated) return activation == ops::Activation::silu ? std::optional(swiglu) : std::nullopt;
+  if (activation == ops::Activation::gelu) return gelu;
+  if (activation == ops::Activation::gelu_tanh) return gelu_tanh;
+  return std::nullopt;
+}
+
+}  // namespace
 
 Mlp::Mlp(const MlpConfig& config)
     : config_(config),
@@ -27,16 +42,9 @@ std::vector<ParamInfo> Mlp::params() const {
   return result;
 }
 
-std::optional<ops::MlpActivation> Mlp::fused_activation() const {
-  if (gated_) return activation_ == ops::Activation::silu ? std::optional(ops::MlpActivation::swiglu) : std::nullopt;
-  if (activation_ == ops::Activation::gelu) return ops::MlpActivation::gelu;
-  if (activation_ == ops::Activation::gelu_tanh) return ops::MlpActivation::gelu_tanh;
-  return std::nullopt;
-}
-
 Tensor Mlp::behind_norm(const ops::NormInFront& norm, const Weights& weights, const Stream& x, const Pass& pass,
                         bool add_input) const {
-  const auto activation = fused_activation();
+  const auto activation = fused_activation(activation_, gated_);
   if (!activation || pass.keep.neurons.defined() || pass.wants("neurons")) return {};
   const auto up = weights.linear_weights("up"), down = weights.linear_weights("down");
   if (!up || !down || !ops::pre_norm_fused(x.x(), x.rows()->count, norm, *up, *down)) return {};

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <optional>
-
 #include "strata/blocks/norms.h"
 #include "strata/ops/activation.h"
-#include "strata/ops/pre_norm.h"
 
 namespace strata {
 
@@ -29,7 +26,7 @@ void fields(MlpConfig& config, Visit&& visit) {
 
 /// Two-layer feed-forward net on every row: down(act(up(x))) or, gated, down(act(gate(x)) * up(x)) (Shazeer 2020).
 ///   x [rows, channels] -> [rows, channels], to be added. Weights: up.* [hidden, channels] (gated: [2 hidden,
-///   channels] = [gate | up]), down.* [channels, hidden] A route can keep some neurons.
+///   channels] = [gate | up]), down.* [channels, hidden]. A route can keep some neurons.
 class Mlp final : public Block, public TakesNorm {
  public:
   explicit Mlp(const MlpConfig& config);
@@ -41,9 +38,6 @@ class Mlp final : public Block, public TakesNorm {
                      bool add_input) const override;
 
  private:
-  /// The one of ops::pre_norm_mlp, where there is one.
-  std::optional<ops::MlpActivation> fused_activation() const;
-
   MlpConfig config_;
   ops::Activation activation_;
   bool gated_;

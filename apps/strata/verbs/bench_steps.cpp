@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <numeric>
 
 #include "apps/strata/verbs/bench.h"
 #include "apps/strata/verbs/shared.h"
@@ -17,7 +16,7 @@
 #include "strata/base/process.h"
 #include "strata/base/threads.h"
 #include "strata/blocks/patches.h"
-#include "strata/kernels/fma_peak.h"
+#include "strata/kernels/small_product.h"
 #include "strata/route/order.h"
 #include "strata/stack/run.h"
 #include "strata/train/objective.h"
@@ -43,8 +42,16 @@ struct Learner {
                    clip_factor(global_norm(grads), kOptimiser.clip));
   }
 
+  /// AdamW alone, on gradients that are there already.
+  void update() {
+    if (zeros.empty())
+      for (const Tensor& value : params.values) zeros.push_back(at::zeros_like(value));
+    adamw_in_place(params.values, zeros, state, params.decay, kOptimiser, kOptimiser.lr, 1);
+  }
+
   Parameters params;
   OptimiserState state;
+  std::vector<Tensor> zeros;
 };
 
 /// The same work as bench/baselines/fashion_vit.py: forward, smoothed loss, backward, clipping, AdamW, on one batch.
@@ -55,6 +62,8 @@ class VisionStep {
     pixels_ = at::randn({batch, size.image_channels, size.image_height, size.image_width});
     labels_ = at::randint(size.classes, {batch}, at::kLong);
   }
+
+  void update() { learner_.update(); }
 
   void forward() const {
     const at::NoGradGuard no_gradients;
@@ -81,6 +90,8 @@ class LanguageStep {
     batch_ = {at::randint(size.vocab, {rows}, at::kLong), at::randint(size.vocab, {rows}, at::kLong),
               equal_rows(batch, time), 0};
   }
+
+  void update() { learner_.update(); }
 
   void train() {
     const double scale = 1.0 / static_cast<double>(batch_.targets.size(0));
@@ -145,17 +156,27 @@ void add_blocks(Products& products, int64_t blocks, int64_t rows, int64_t width,
   products.add(blocks, rows, hidden, width);
 }
 
-// Operations in a millisecond on all threads, each of which does nothing but multiply and add for some hundredths of a
-// second.
-double peak_operations() {
-  constexpr int64_t rounds = int64_t{1} << 23;
-  std::vector<double> done(threads());
+// Operations in a millisecond on all threads, each of which multiplies two factors that stay in its first cache level,
+// for some hundredths of a second. Multiply-adds between registers alone would say too much: where somebody else's work
+// shares the core, they run half as fast again, but a product has to load its factors.
+double operations_in_cache() {
+  constexpr int64_t rows = 16, columns = SmallProduct::kPanel, depth = 96, rounds = 2000;
   const double milliseconds = milliseconds_of([&] {
     parallel_for(threads(), 1, [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) done[i] = multiply_adds(rounds);
+      const std::vector<float> a(rows * depth, 1.0F), b(depth * columns, 1.0F);
+      std::vector<float> c(rows * columns);
+      const SmallProduct product{.rows = rows,
+                                 .columns = columns,
+                                 .depth = depth,
+                                 .a = a.data(),
+                                 .a_row = depth,
+                                 .b = b.data(),
+                                 .c = c.data(),
+                                 .c_row = columns};
+      for (int64_t round = (end - begin) * rounds; round > 0; --round) small_product(product);
     });
   });
-  return std::accumulate(done.begin(), done.end(), 0.0) / milliseconds;
+  return 2.0 * static_cast<double>(threads() * rounds * rows * columns * depth) / milliseconds;
 }
 
 // The interpreter that owns the LibTorch in use, else any python3.
@@ -187,7 +208,7 @@ struct Work {
   int64_t steps;                        // per turn
   std::function<void()> ours;
   std::function<Products()> products;  // made once our own peak is known
-  bool backward;
+  std::function<void()> update;        // none in a forward pass
 };
 
 Comparison compare(const Common& common, const Bench& options, const Work& work, int64_t memory_before) {
@@ -227,9 +248,12 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
     }
   }
   Series products{"linear layers' products alone", {}};
-  Series peak_speed{"all products at the processor's peak", {}};
+  Series least{"these products and AdamW's update alone", {}};
+  Series from_cache{"all products at the pace of factors in the first cache", {}};
   Products linear = work.products();
-  linear.run(work.backward);
+  const bool backward = work.update != nullptr;
+  linear.run(backward);
+  if (backward) work.update();
   std::vector<double> peaks(baselines.size());
   for (int64_t turn = 0; turn < options.repeats; ++turn) {
     result.series[0].milliseconds.push_back(median_step(work.ours));
@@ -238,14 +262,16 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
       result.series[i + 1].milliseconds.push_back(theirs.milliseconds);
       peaks[i] = theirs.peak_mebibytes;
     }
-    products.milliseconds.push_back(milliseconds_of([&] { linear.run(work.backward); }));
-    peak_speed.milliseconds.push_back(linear.operations(work.backward) / peak_operations());
+    products.milliseconds.push_back(milliseconds_of([&] { linear.run(backward); }));
+    if (backward) least.milliseconds.push_back(products.milliseconds.back() + milliseconds_of(work.update));
+    from_cache.milliseconds.push_back(linear.operations(backward) / operations_in_cache());
   }
   std::vector<std::string> memory{fmt::format("strata {:.0f} MiB", static_cast<double>(peak) / (1 << 20))};
   for (size_t i = 0; i < baselines.size(); ++i)
     memory.push_back(fmt::format("{} {:.0f} MiB", result.series[i + 1].name, peaks[i]));
   result.series.push_back(std::move(products));
-  result.series.push_back(std::move(peak_speed));
+  if (backward) result.series.push_back(std::move(least));
+  result.series.push_back(std::move(from_cache));
   // A process that measured something else before has had its own peak already.
   if (memory_before < kSmallStart)
     result.notes.push_back(fmt::format("peak memory above the start: {}", fmt::join(memory, ", ")));
@@ -277,7 +303,7 @@ Comparison bench_vision_step(const Common& common, const Bench& options, bool la
                   .steps = large ? 2 : 10,
                   .ours = [&] { forward ? step.forward() : step.train(); },
                   .products = products,
-                  .backward = !forward},
+                  .update = forward ? std::function<void()>() : [&] { step.update(); }},
                  before);
 }
 
@@ -300,7 +326,7 @@ Comparison bench_language_step(const Common& common, const Bench& options, int64
                   .steps = 1,
                   .ours = [&] { step.train(); },
                   .products = products,
-                  .backward = true},
+                  .update = [&] { step.update(); }},
                  before);
 }
 
