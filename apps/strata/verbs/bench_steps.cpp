@@ -17,6 +17,7 @@
 #include "strata/base/threads.h"
 #include "strata/blocks/patches.h"
 #include "strata/kernels/small_product.h"
+#include "strata/ops/attention.h"
 #include "strata/route/order.h"
 #include "strata/stack/run.h"
 #include "strata/train/objective.h"
@@ -106,7 +107,7 @@ class LanguageStep {
 };
 
 /// The products of a model's linear layers alone, by LibTorch, on memory that is there: what no way of computing the
-/// step in float32 by the same library can do without. Attention's own products are only counted.
+/// step in float32 by the same library can do without. Attention alone, by our own operator.
 class Products {
  public:
   /// One linear layer, `count` times, on [rows, in]; the first layer of a model needs no gradient of its input.
@@ -118,8 +119,10 @@ class Products {
     backward_ += input_gradient ? 2 * once : once;
   }
 
-  /// Scores and weighted values, `count` times over; each has two factors that want gradients.
-  void count_attention(int64_t count, int64_t sequences, int64_t time, int64_t channels, bool causal) {
+  /// `count` times over; scores and weighted values each have two factors that want gradients.
+  void add_attention(int64_t count, int64_t sequences, int64_t time, int64_t channels, int64_t heads, bool causal) {
+    attention_ = {count, heads, causal, at::randn({sequences, time, 3 * channels}).requires_grad_(),
+                  at::randn({sequences, time, channels})};
     const double pairs = static_cast<double>(causal ? time * (time + 1) / 2 : time * time);
     const double both = 2 * 2.0 * static_cast<double>(count * sequences * channels) * pairs;
     forward_ += both;
@@ -137,6 +140,14 @@ class Products {
       }
   }
 
+  void attend(bool backward) const {
+    const at::AutoGradMode gradients(backward);
+    for (int64_t i = 0; i < attention_.count; ++i) {
+      const Tensor y = ops::self_attention(attention_.qkv, attention_.heads, std::nullopt, attention_.causal);
+      if (backward) static_cast<void>(torch::autograd::grad({y}, {attention_.qkv}, {attention_.dy}));
+    }
+  }
+
   /// Floating point operations of all of them, two to a multiply-add.
   double operations(bool backward) const { return forward_ + (backward ? backward_ : 0); }
 
@@ -145,7 +156,13 @@ class Products {
     int64_t count;
     Tensor x, weight, y, dx, dweight;
   };
+  struct Attention {
+    int64_t count = 0, heads = 0;
+    bool causal = false;
+    Tensor qkv, dy;
+  };
   std::vector<Layer> layers_;
+  Attention attention_;
   double forward_ = 0, backward_ = 0;
 };
 
@@ -247,13 +264,17 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
       result.notes.push_back(fmt::format("PyTorch {}: {}", mode, error.what()));
     }
   }
+  const bool backward = work.update != nullptr;
   Series products{"linear layers' products alone", {}};
-  Series least{"these products and AdamW's update alone", {}};
+  Series least{backward ? "with attention and AdamW's update, each alone" : "with attention alone", {}};
   Series from_cache{"all products at the pace of factors in the first cache", {}};
   Products linear = work.products();
-  const bool backward = work.update != nullptr;
+  const auto further = [&] {
+    linear.attend(backward);
+    if (backward) work.update();
+  };
   linear.run(backward);
-  if (backward) work.update();
+  further();
   std::vector<double> peaks(baselines.size());
   for (int64_t turn = 0; turn < options.repeats; ++turn) {
     result.series[0].milliseconds.push_back(median_step(work.ours));
@@ -263,14 +284,14 @@ Comparison compare(const Common& common, const Bench& options, const Work& work,
       peaks[i] = theirs.peak_mebibytes;
     }
     products.milliseconds.push_back(milliseconds_of([&] { linear.run(backward); }));
-    if (backward) least.milliseconds.push_back(products.milliseconds.back() + milliseconds_of(work.update));
+    least.milliseconds.push_back(products.milliseconds.back() + milliseconds_of(further));
     from_cache.milliseconds.push_back(linear.operations(backward) / operations_in_cache());
   }
   std::vector<std::string> memory{fmt::format("strata {:.0f} MiB", static_cast<double>(peak) / (1 << 20))};
   for (size_t i = 0; i < baselines.size(); ++i)
     memory.push_back(fmt::format("{} {:.0f} MiB", result.series[i + 1].name, peaks[i]));
   result.series.push_back(std::move(products));
-  if (backward) result.series.push_back(std::move(least));
+  result.series.push_back(std::move(least));
   result.series.push_back(std::move(from_cache));
   // A process that measured something else before has had its own peak already.
   if (memory_before < kSmallStart)
@@ -290,7 +311,7 @@ Comparison bench_vision_step(const Common& common, const Bench& options, bool la
     const int64_t patches = (size.image_height / size.patch_height) * (size.image_width / size.patch_width);
     result.add(1, batch * patches, size.image_channels * size.patch_height * size.patch_width, size.channels, false);
     add_blocks(result, size.depth, batch * (patches + 1), size.channels, size.hidden);
-    result.count_attention(size.depth, batch, patches + 1, size.channels, false);
+    result.add_attention(size.depth, batch, patches + 1, size.channels, size.heads, false);
     return result;
   };
   std::vector<std::string> parameters{"--model", large ? "vit_ti" : "fashion", "--batch", std::to_string(batch)};
@@ -315,7 +336,7 @@ Comparison bench_language_step(const Common& common, const Bench& options, int64
   const auto products = [&] {
     Products result;
     add_blocks(result, size.depth, batch * time, size.channels, size.hidden);
-    result.count_attention(size.depth, batch, time, size.channels, true);
+    result.add_attention(size.depth, batch, time, size.channels, size.heads, true);
     result.add(1, batch * time, size.channels, size.vocab);
     return result;
   };
