@@ -41,8 +41,7 @@ void attention_forward(const AttentionForward& args);
 void attention_backward(const AttentionBackward& args);
 
 /// What a level works on: one head of one sequence, `time` > 0 rows that start at `first`. `next` is the piece this
-/// thread works on afterwards (or again the same): short ones are fetched into the cache meanwhile, since rows of one
-/// head lie too far apart for the processor to guess.
+/// thread works on afterwards (or again the same), which is fetched into the cache meanwhile.
 struct AttentionPiece {
   int64_t first, time, head;
 };

@@ -20,6 +20,12 @@ STRATA_INLINE bool works_in_place(int64_t time, int64_t head_dim) {
   return head_dim % kWidth == 0 && time <= kInPlaceTime;
 }
 
+// Queries of the next block: as many as there are lanes, but none of one vector behind a whole block, since the products
+// of one vector load twice as much for each multiply-add.
+STRATA_INLINE int64_t block_of_queries(int64_t left) {
+  return left > kQueryLanes && left <= kQueryLanes + kWidth ? 2 * kWidth : smaller(kQueryLanes, left);
+}
+
 /// Hands out pieces of the caller's scratch, each 64-byte aligned; with no memory it only counts.
 struct Scratch {
   float* memory;
@@ -44,13 +50,30 @@ STRATA_INLINE HeadRows head_rows(const float* data, int64_t stride, int64_t time
   return {copy, round_up(dim)};
 }
 
-/// Asks for the rows of the next piece.
-STRATA_INLINE void prefetch(const float* data, int64_t stride, const AttentionPiece& piece, int64_t dim) {
-  if (piece.time > kInPlaceTime) return;
-  const float* rows = data + piece.first * stride + piece.head * dim;
-  for (int64_t r = 0; r < piece.time; ++r)
-    for (int64_t c = 0; c < dim; c += 16) __builtin_prefetch(rows + r * stride + c);
-}
+/// Asks for the rows of the next piece, a line of the cache at a time between other work: the rows of one head lie too
+/// far apart for the processor to guess, and all of them at once would wait for each other.
+struct Ahead {
+  const AttentionPiece& piece;
+  int64_t dim;
+  const float* rows[5] = {};  // the next one of each tensor
+  int64_t strides[5] = {};
+  int64_t tensors = 0, row = 0, tensor = 0, column = 0;
+
+  void add(const float* data, int64_t stride) {
+    rows[tensors] = data + piece.first * stride + piece.head * dim;
+    strides[tensors++] = stride;
+  }
+  STRATA_INLINE void step() {
+    if (row == piece.time) return;
+    __builtin_prefetch(rows[tensor] + column, 0, 2);
+    if ((column += 16) < dim) return;
+    column = 0;
+    rows[tensor] += strides[tensor];
+    if (++tensor < tensors) return;
+    tensor = 0;
+    ++row;
+  }
+};
 
 struct ForwardScratch {
   float *k, *v, *o, *qt, *s, *tops, *sums, *shrink;
@@ -82,7 +105,7 @@ inline int64_t forward_scratch(int64_t time, int64_t head_dim) {
 /// (Milakov and Gimelshein 2018); lanes are queries [first, first + lanes). shrink gets what earlier sums and outputs
 /// are multiplied by.
 inline void softmax_columns(const ForwardScratch& to, int64_t lanes, int64_t keys, float scale, bool causal,
-                            int64_t from, int64_t first) {
+                            int64_t from, int64_t first, Ahead& ahead) {
   for (int64_t lane = 0; lane < lanes; lane += kWidth) {
     float* s = to.s + lane;
     V top = set(-__builtin_inff());
@@ -111,6 +134,7 @@ inline void softmax_columns(const ForwardScratch& to, int64_t lanes, int64_t key
       if (causal && from + j > first + lane) e = select_first(smaller(from + j - first - lane, kWidth), zero(), e);
       store(s + j * kQueryLanes, e);
       sums = sums + e;
+      ahead.step();
     }
     store(to.sums + lane, sums);
   }
@@ -125,14 +149,15 @@ inline void attention_forward(const AttentionForward& a, const AttentionPiece& p
   const int64_t out_row = heads * dim;
   const float scale = softmax_scale(a.shape);
   const float* q = a.qkv + piece.first * row + piece.head * dim;
-  for (int64_t part = 0; part < 3; ++part) prefetch(a.qkv + part * out_row, row, next, dim);
+  Ahead ahead{next, dim};
+  for (int64_t part = 0; part < 3; ++part) ahead.add(a.qkv + part * out_row, row);
   const ForwardScratch scratch(memory, piece.time, dim);
   const int64_t visible = a.shape.causal ? end : piece.time;  // no query looks further
   const HeadRows k = head_rows(q + heads * dim, row, visible, dim, scratch.k);
   const HeadRows v = head_rows(q + 2 * heads * dim, row, visible, dim, scratch.v);
 
-  for (int64_t first = begin; first < end; first += kQueryLanes) {
-    const int64_t queries = smaller(kQueryLanes, end - first);
+  for (int64_t first = begin, queries = 0; first < end; first += queries) {
+    queries = block_of_queries(end - first);
     const int64_t lanes = round_up(queries);
     const int64_t reach = a.shape.causal ? first + queries : piece.time;
     float* out = a.out + (piece.first + first) * out_row + piece.head * dim;
@@ -142,7 +167,7 @@ inline void attention_forward(const AttentionForward& a, const AttentionPiece& p
     for (int64_t from = 0; from < reach; from += kKeyBlock) {
       const int64_t keys = smaller(kKeyBlock, reach - from);
       small_gemm<false>(k.at(from), scratch.qt, kQueryLanes, scratch.s, kQueryLanes, keys, lanes, dim);
-      softmax_columns(scratch, lanes, keys, scale, a.shape.causal, from, first);
+      softmax_columns(scratch, lanes, keys, scale, a.shape.causal, from, first, ahead);
       const Strided p{scratch.s, 1, kQueryLanes};
       if (from == 0) {
         small_gemm<false>(p, v.row(0), v.stride, o, o_row, queries, wide, keys);
@@ -211,32 +236,35 @@ inline void attention_backward(const AttentionBackward& a, const AttentionPiece&
   float* dq_out = a.dqkv + piece.first * row + piece.head * dim;
   float* dk_out = dq_out + heads * dim;
   float* dv_out = dk_out + heads * dim;
-  for (int64_t part = 0; part < 3; ++part) prefetch(a.qkv + part * out_row, row, next, dim);
-  prefetch(a.out, out_row, next, dim);
-  prefetch(a.dout, out_row, next, dim);
+  Ahead ahead{next, dim};
+  for (int64_t part = 0; part < 3; ++part) ahead.add(a.qkv + part * out_row, row);
+  ahead.add(a.out, out_row);
+  ahead.add(a.dout, out_row);
   const BackwardScratch scratch(memory, time, dim);
   const bool copies = scratch.q != nullptr;
   const HeadRows q = head_rows(q_in, row, time, dim, scratch.q);
   const HeadRows k = head_rows(q_in + heads * dim, row, time, dim, scratch.k);
   const HeadRows v = head_rows(q_in + 2 * heads * dim, row, time, dim, scratch.v);
   const HeadRows dout = head_rows(dout_in, out_row, time, dim, scratch.dout);
-  float* dq = copies ? scratch.dq : dq_out;
+  // Gradients of queries that see one block of keys are written once, so where they belong.
+  const bool once = time <= kKeyBlock && dim % kWidth == 0;
+  float* dq = copies && !once ? scratch.dq : dq_out;
+  const int64_t dq_row = copies && !once ? wide : row;
   float* dk = copies ? scratch.dk : dk_out;
   float* dv = copies ? scratch.dv : dv_out;
   const int64_t d_row = copies ? wide : row;
 
-  for (int64_t first = 0; first < time; first += kQueryLanes) {
-    const int64_t queries = smaller(kQueryLanes, time - first);
+  for (int64_t first = 0, queries = 0; first < time; first += queries) {
+    queries = block_of_queries(time - first);
     const int64_t lanes = round_up(queries);
     const int64_t reach = a.shape.causal ? first + queries : time;
-    pack_transposed(q_in + first * row, row, queries, dim, scratch.qt, kQueryLanes);
-    pack_transposed(dout_in + first * out_row, out_row, queries, dim, scratch.doutt, kQueryLanes);
+    pack_transposed(q.row(first), q.stride, queries, dim, scratch.qt, kQueryLanes);
+    pack_transposed(dout.row(first), dout.stride, queries, dim, scratch.doutt, kQueryLanes);
     for (int64_t i = 0; i < lanes; ++i) {
       V dot = zero();
       if (i < queries)
         for_vectors(dim, [&](int64_t c, int64_t n, auto whole) {
-          const int64_t at = (first + i) * out_row + c;
-          dot = fma(load(out + at, n, whole), load(dout_in + at, n, whole), dot);
+          dot = fma(load(out + (first + i) * out_row + c, n, whole), load(dout.row(first + i) + c, n, whole), dot);
         });
       scratch.dots[i] = sum(dot);
       scratch.lse[i] = i < queries ? a.lse[(piece.first + first + i) * heads + piece.head] : 0.0F;
@@ -260,6 +288,8 @@ inline void attention_backward(const AttentionBackward& a, const AttentionPiece&
           }
           store(p, e);
           store(ds, d);
+          ahead.step();
+          ahead.step();
         }
       }
       // Causal: the keys of this block of queries itself are new, those before it have gradients already.
@@ -274,12 +304,12 @@ inline void attention_backward(const AttentionBackward& a, const AttentionPiece&
         small_gemm(half == 0, p, dout.row(first), dout.stride, dv + key * d_row, d_row, count, wide, queries);
         small_gemm(half == 0, ds, q.row(first), q.stride, dk + key * d_row, d_row, count, wide, queries);
       }
-      small_gemm(from > 0, Strided{scratch.ds, 1, kQueryLanes}, k.row(from), k.stride, dq + first * d_row, d_row,
+      small_gemm(from > 0, Strided{scratch.ds, 1, kQueryLanes}, k.row(from), k.stride, dq + first * dq_row, dq_row,
                  queries, wide, keys);
     }
   }
   if (!copies) return;
-  unpack_rows(dq, dq_out, row, time, dim);
+  if (!once) unpack_rows(dq, dq_out, row, time, dim);
   unpack_rows(dk, dk_out, row, time, dim);
   unpack_rows(dv, dv_out, row, time, dim);
 }

@@ -16,9 +16,10 @@ struct Strided {
   int64_t row, column;  // distances in floats
 };
 
-// Rows of a tile of one, two and three vectors: as many as the sums have registers (16 of AVX2, 32 of AVX-512), and few
-// enough that the pointers to rows have some too.
-inline constexpr int kTileRows[4] = {0, kWidth == 16 ? 16 : 8, kWidth == 16 ? 12 : 6, kWidth == 16 ? 8 : 4};
+// Rows of a tile of so many vectors: as many as the sums have registers (16 of AVX2, 32 of AVX-512). The wider a tile,
+// the fewer instructions there are to a multiply-add; four vectors leave AVX2 too few rows.
+inline constexpr int kTileRows[5] = {0, kWidth == 16 ? 16 : 8, kWidth == 16 ? 12 : 6, kWidth == 16 ? 8 : 4, 6};
+inline constexpr int kMostVectors = kWidth == 16 ? 4 : 3;
 
 template <int kRows, int kVectors, bool kAccumulate>
 STRATA_INLINE void gemm_tile(Strided a, const float* b, int64_t ldb, int64_t depth, float* c, int64_t ldc) {
@@ -28,16 +29,34 @@ STRATA_INLINE void gemm_tile(Strided a, const float* b, int64_t ldb, int64_t dep
     STRATA_UNROLL
     for (int v = 0; v < kVectors; ++v) sums[r][v] = kAccumulate ? load(c + r * ldc + v * kWidth) : zero();
   }
+  // How far rows lie behind every eighth of them, hidden from the compiler: it would add up each pointer from the one
+  // before it in every round, one instruction more for each row.
+  constexpr int bases = (kRows + 7) / 8;
+  const float* base[bases];
+  STRATA_UNROLL
+  for (int i = 0; i < bases; ++i) {
+    base[i] = a.data + 8 * i * a.row;
+    asm("" : "+r"(base[i]));
+  }
+  int64_t behind[8];
+  STRATA_UNROLL
+  for (int i = 0; i < 8; ++i) {
+    behind[i] = i * a.row;
+    asm("" : "+r"(behind[i]));
+  }
   for (int64_t k = 0; k < depth; ++k) {
     V bs[kVectors];
     STRATA_UNROLL
-    for (int v = 0; v < kVectors; ++v) bs[v] = load(b + k * ldb + v * kWidth);
+    for (int v = 0; v < kVectors; ++v) bs[v] = load(b + v * kWidth);
+    b += ldb;
     STRATA_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      const V x = set(a.data[r * a.row + k * a.column]);
+      const V x = set(base[r / 8][r % 8 == 0 ? 0 : behind[r % 8]]);
       STRATA_UNROLL
       for (int v = 0; v < kVectors; ++v) sums[r][v] = fma(x, bs[v], sums[r][v]);
     }
+    STRATA_UNROLL
+    for (int i = 0; i < bases; ++i) base[i] += a.column;
   }
   STRATA_UNROLL
   for (int r = 0; r < kRows; ++r) {
@@ -75,8 +94,11 @@ template <bool kAccumulate>
 inline void small_gemm(Strided a, const float* b, int64_t ldb, float* c, int64_t ldc, int64_t rows, int64_t columns,
                        int64_t depth) {
   for (int64_t left = columns / kWidth; left > 0;) {
-    const int64_t take = left == 4 ? 2 : (left >= 3 ? 3 : left);
-    if (take == 3)
+    // Two and two vectors rather than three and one.
+    const int64_t take = left == 4 ? (kMostVectors == 4 ? 4 : 2) : smaller(left, 3);
+    if (take == kMostVectors)
+      gemm_strip<kTileRows[kMostVectors], kMostVectors, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
+    else if (take == 3)
       gemm_strip<kTileRows[3], 3, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
     else if (take == 2)
       gemm_strip<kTileRows[2], 2, kAccumulate>(a, b, ldb, depth, c, ldc, rows);
