@@ -59,6 +59,7 @@ class Parser {
     if (root == names_.end()) fail(name_, ": expected a rule called 'root', found none");
     grammar_.root = root->second;
     refuse_left_recursion();
+    skip_jumps();
     return std::move(grammar_);
   }
 
@@ -276,6 +277,25 @@ class Parser {
     }
     if (next <= kLastCodePoint) result.emplace_back(next, kLastCodePoint);
     return result;
+  }
+
+  // Leads every way past the jumps that building left, so that nobody walks along them again. No jumps alone make a
+  // circle, since a loop has a split.
+  void skip_jumps() {
+    auto& nodes = grammar_.nodes;
+    std::vector<int32_t> chain;
+    const auto landing = [&](int32_t at) {
+      for (; at >= 0 && nodes[static_cast<size_t>(at)].kind == Kind::jump; at = nodes[static_cast<size_t>(at)].next)
+        chain.push_back(at);
+      for (const int32_t jump : chain) connect(jump, at);
+      chain.clear();
+      return at;
+    };
+    for (auto& node : nodes) {
+      node.next = landing(node.next);
+      if (node.kind == Kind::split) node.target = landing(node.target);
+    }
+    for (auto& rule : grammar_.rules) rule.start = landing(rule.start);
   }
 
   // ---- grammar

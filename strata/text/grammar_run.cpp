@@ -3,6 +3,7 @@
 #include <map>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "strata/base/error.h"
@@ -18,14 +19,21 @@ using Kind = Grammar::Node::Kind;
 
 constexpr size_t kMostFrames = 4'000'000;
 constexpr size_t kMostSets = 400'000;
-constexpr size_t kMostStacks = 20'000;       // in one set
-constexpr size_t kMostSteps = 1'000'000;     // without a byte
+constexpr size_t kMostStacks = 20'000;    // in one set
+constexpr size_t kMostSteps = 1'000'000;  // for one byte
+constexpr size_t kMostStepsOfMask = 100'000'000;
+constexpr size_t kMostHeld = 64'000'000;     // stacks in all sets
 constexpr size_t kForgetFrames = 1'000'000;  // begin afresh with what is needed beyond these
 constexpr size_t kForgetSets = 100'000;
+constexpr size_t kForgetHeld = 16'000'000;
 constexpr size_t kMostMasks = 256;
 
 uint64_t pair_key(int32_t a, int32_t b) {
   return static_cast<uint64_t>(static_cast<uint32_t>(a)) << 32 | static_cast<uint32_t>(b);
+}
+
+[[noreturn]] void too_much() {
+  fail("grammar: following it takes too much time or memory; make it less ambiguous, or its repetitions shorter");
 }
 
 class Automaton {
@@ -35,9 +43,8 @@ class Automaton {
 
   explicit Automaton(const Grammar& grammar) : grammar_(grammar) {
     clear();
-    std::vector<int32_t> stacks;
-    enter(grammar_.rules[static_cast<size_t>(grammar_.root)].start, kDone, stacks);
-    start_ = number(std::move(stacks));
+    work_.push_back({grammar_.rules[static_cast<size_t>(grammar_.root)].start, kDone});
+    start_ = number(follow());
   }
 
   int32_t start() const { return start_; }
@@ -50,22 +57,24 @@ class Automaton {
   int32_t after(int32_t set, uint8_t byte) {
     const uint64_t key = static_cast<uint64_t>(set) << 8 | byte;
     if (const auto known = next_.find(key); known != next_.end()) return known->second;
-    std::vector<int32_t> stacks;
-    const std::vector<int32_t> from = sets_[static_cast<size_t>(set)];
-    for (const int32_t stack : from) {
+    work_.clear();  // of what was too much
+    for (const int32_t stack : sets_[static_cast<size_t>(set)]) {
       if (stack == kDone) continue;
       const Frame frame = frames_[static_cast<size_t>(stack)];
       const auto& node = grammar_.nodes[static_cast<size_t>(frame.node)];
-      if (grammar_.sets[static_cast<size_t>(node.target)][byte]) enter(node.next, frame.below, stacks);
+      if (grammar_.sets[static_cast<size_t>(node.target)][byte]) work_.push_back({node.next, frame.below});
     }
-    const int32_t result = number(std::move(stacks));
+    const int32_t result = number(follow());
     next_.emplace(key, result);
     return result;
   }
 
+  /// Steps taken so far, for limits on time.
+  size_t steps() const { return steps_; }
+
   /// Forgets all but one set when much has come together, and gives it a new number. Whether it did.
   bool tidy(int32_t& set) {
-    if (frames_.size() < kForgetFrames && sets_.size() < kForgetSets) return false;
+    if (frames_.size() < kForgetFrames && sets_.size() < kForgetSets && held_ < kForgetHeld) return false;
     const std::vector<Frame> frames = std::move(frames_);
     const std::vector<int32_t> stacks = sets_[static_cast<size_t>(set)];
     clear();
@@ -88,12 +97,16 @@ class Automaton {
     set_numbers_.clear();
     set_numbers_.emplace(std::vector<int32_t>(), kNowhere);
     next_.clear();
+    held_ = 0;
   }
 
   int32_t frame(int32_t node, int32_t below) {
     const auto [known, fresh] = frame_numbers_.emplace(pair_key(node, below), static_cast<int32_t>(frames_.size()));
     if (fresh) {
-      if (frames_.size() == kMostFrames) too_much();
+      if (frames_.size() == kMostFrames) {
+        frame_numbers_.erase(known);
+        too_much();
+      }
       frames_.push_back({node, below});
     }
     return known->second;
@@ -115,56 +128,49 @@ class Automaton {
     if (stacks.size() > kMostStacks) too_much();
     const auto [known, fresh] = set_numbers_.emplace(std::move(stacks), static_cast<int32_t>(sets_.size()));
     if (fresh) {
-      if (sets_.size() == kMostSets) too_much();
+      if (sets_.size() == kMostSets || held_ + known->first.size() > kMostHeld) {
+        set_numbers_.erase(known);
+        too_much();
+      }
+      held_ += known->first.size();
       sets_.push_back(known->first);
     }
     return known->second;
   }
 
-  // Past the jumps.
-  int32_t landing(int32_t node) const {
-    for (size_t steps = 0; grammar_.nodes[static_cast<size_t>(node)].kind == Kind::jump; ++steps) {
-      node = grammar_.nodes[static_cast<size_t>(node)].next;
-      if (steps > kMostSteps) too_much();
-    }
-    return node;
-  }
-
-  // Adds the stacks, each with a node that takes a byte on top, that a node leads to without one.
-  void enter(int32_t node, int32_t below, std::vector<int32_t>& stacks) {
-    work_.assign(1, {node, below});
-    seen_.clear();
-    for (size_t steps = 0; !work_.empty(); ++steps) {
-      if (steps > kMostSteps) too_much();
-      Frame at = work_.back();
+  // The stacks, each with a node that takes a byte on top, that the frames in work_ lead to without one. The same place
+  // with the same stack below is followed once, whichever frame led to it.
+  std::vector<int32_t> follow() {
+    std::vector<int32_t> stacks;
+    // Clearing takes as long as the table is large, also where little is in it.
+    if (seen_.bucket_count() > 4096)
+      seen_ = {};
+    else
+      seen_.clear();
+    const size_t most = steps_ + kMostSteps;
+    for (; !work_.empty(); ++steps_) {
+      if (steps_ > most) too_much();
+      const Frame at = work_.back();
       work_.pop_back();
-      at.node = landing(at.node);
+      if (!seen_.insert(pair_key(at.node, at.below)).second) continue;
       const auto& here = grammar_.nodes[static_cast<size_t>(at.node)];
       if (here.kind == Kind::bytes) {
         stacks.push_back(frame(at.node, at.below));
-        continue;
-      }
-      // The same place with the same stack was or will be followed.
-      if (!seen_.emplace(pair_key(at.node, at.below), true).second) continue;
-      if (here.kind == Kind::split) {
+      } else if (here.kind == Kind::split || here.kind == Kind::jump) {
         work_.push_back({here.next, at.below});
-        work_.push_back({here.target, at.below});
+        if (here.kind == Kind::split) work_.push_back({here.target, at.below});
       } else if (here.kind == Kind::call) {
         // A rule that ends with a call leaves nothing to come back to: lists need no stack.
-        const int32_t back = landing(here.next);
-        const bool last = grammar_.nodes[static_cast<size_t>(back)].kind == Kind::end;
+        const bool last = grammar_.nodes[static_cast<size_t>(here.next)].kind == Kind::end;
         work_.push_back(
-            {grammar_.rules[static_cast<size_t>(here.target)].start, last ? at.below : frame(back, at.below)});
+            {grammar_.rules[static_cast<size_t>(here.target)].start, last ? at.below : frame(here.next, at.below)});
       } else if (at.below == kDone) {
         stacks.push_back(kDone);
       } else {
         work_.push_back(frames_[static_cast<size_t>(at.below)]);
       }
     }
-  }
-
-  [[noreturn]] static void too_much() {
-    fail("grammar: following it takes too much memory; make it less ambiguous, or its repetitions shorter");
+    return stacks;
   }
 
   struct Hash {
@@ -182,7 +188,8 @@ class Automaton {
   std::unordered_map<std::vector<int32_t>, int32_t, Hash> set_numbers_;
   std::unordered_map<uint64_t, int32_t> next_;
   std::vector<Frame> work_;
-  std::unordered_map<uint64_t, bool> seen_;
+  std::unordered_set<uint64_t> seen_;
+  size_t steps_ = 0, held_ = 0;
   int32_t start_ = kNowhere;
 };
 
@@ -236,7 +243,9 @@ class GrammarConstraint final : public Constraint {
         work.emplace_back(child, set);
     };
     descend(0, at_);
+    const size_t most = automaton_.steps() + kMostStepsOfMask;
     while (!work.empty()) {
+      if (automaton_.steps() > most) too_much();
       const auto [node, set] = work.back();
       work.pop_back();
       const int32_t next = automaton_.after(set, nodes[static_cast<size_t>(node)].byte);

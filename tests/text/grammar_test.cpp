@@ -102,6 +102,8 @@ TEST(Grammar, HostileGrammarsEnd) {
               testing::HasSubstr("repetitions of less text"));
   // Doubly exponential many ways to derive one text.
   EXPECT_TRUE(matches("root ::= (\"a\"* \"a\"*)* a{20}\na ::= \"a\"?", std::string(200, 'a')));
+  // As many places as repetitions, from each of which all behind it can be reached.
+  EXPECT_TRUE(matches("root ::= (\"a\"?){12000}", std::string(20, 'a')));
   const Grammar deep = parse_grammar("root ::= \"(\" root \")\" | \"(\" root \"]\" | \"\"");
   // Every bracket doubles the ways it may be closed.
   EXPECT_THROW((void)match_grammar(deep, std::string(2000, '(')), Error);
