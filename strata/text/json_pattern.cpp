@@ -47,7 +47,11 @@ class Translator {
 
   std::string items() {
     std::string out;
-    while (at_ < text_.size() && !next_is('|') && !next_is(')')) out += (out.empty() ? "" : " ") + item() + behind();
+    while (at_ < text_.size() && !next_is('|') && !next_is(')')) {
+      if (!out.empty()) out += ' ';
+      out += item();  // each statement reads on, so they must not be one
+      out += behind();
+    }
     return out.empty() ? "\"\"" : out;
   }
 
