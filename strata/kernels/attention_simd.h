@@ -66,7 +66,8 @@ struct Ahead {
   STRATA_INLINE void step() {
     if (row == piece.time) return;
     __builtin_prefetch(rows[tensor] + column, 0, 2);
-    if ((column += 16) < dim) return;
+    column += 16;
+    if (column < dim) return;
     column = 0;
     rows[tensor] += strides[tensor];
     if (++tensor < tensors) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -244,7 +245,7 @@ class Parser {
   }
 
   // Any of the characters; the ASCII ones are one set of bytes.
-  Piece any_of(std::vector<Range> ranges) {
+  Piece any_of(const std::vector<Range>& ranges) {
     std::bitset<256> ascii;
     std::optional<Piece> piece;
     for (const auto& [low, high] : ranges) {
@@ -518,8 +519,8 @@ class Parser {
     seen_.assign(grammar_.nodes.size(), false);
     std::vector<bool> nullable(grammar_.rules.size(), false);
     std::vector<std::vector<int32_t>> callers(grammar_.rules.size());
-    std::vector<int32_t> work;
-    for (int32_t rule = 0; rule < std::ssize(grammar_.rules); ++rule) work.push_back(rule);
+    std::vector<int32_t> work(grammar_.rules.size());
+    std::iota(work.begin(), work.end(), 0);
     while (!work.empty()) {
       const int32_t rule = work.back();
       work.pop_back();

@@ -80,6 +80,7 @@ class Automaton {
     clear();
     std::unordered_map<int32_t, int32_t> moved;
     std::vector<int32_t> kept;
+    kept.reserve(stacks.size());
     for (const int32_t stack : stacks) kept.push_back(move(stack, frames, moved));
     set = number(std::move(kept));
     return true;
