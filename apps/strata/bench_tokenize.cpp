@@ -11,6 +11,7 @@
 #include "strata/base/child.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/formats/king_james.h"
 #include "strata/formats/tokenizer_json.h"
 #include "strata/text/bpe_trainer.h"
 
@@ -53,6 +54,12 @@ std::string baseline_script() {
        " in the checkout of this program or in the current folder, found none");
 }
 
+std::string king_james() {
+  std::string text;
+  for (const std::string& book : read_king_james(kKingJamesFile)) text += book;
+  return text;
+}
+
 std::string rate(const nlohmann::json& result, const char* name) {
   return fmt::format("{:.1f}", result.at(name).at("mb_per_s").get<double>());
 }
@@ -60,8 +67,7 @@ std::string rate(const nlohmann::json& result, const char* name) {
 }  // namespace
 
 void bench_tokenize(const Common& common, const Bench& options) {
-  const std::string text =
-      options.text.empty() ? output_of({"bible", "gen1:1-rev22:21"}) : read_text(options.text, kLargestText);
+  const std::string text = options.text.empty() ? king_james() : read_text(options.text, kLargestText);
   const Folder folder;
   const std::string text_file = folder.path() + "/text";
   write_file_atomic(text_file, text);

@@ -8,9 +8,9 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/process.h"
-#include "strata/data/king_james.h"
 #include "strata/formats/gzip.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/king_james.h"
 
 namespace strata {
 namespace {
@@ -25,7 +25,7 @@ constexpr size_t kBinaryLook = 8192;
 struct NamedText {
   std::string_view name, place, package;
 };
-constexpr NamedText kNamedTexts[] = {{"kjv", "/usr/lib/bible.data", "bible-kjv-text"},
+constexpr NamedText kNamedTexts[] = {{"kjv", kKingJamesFile, "bible-kjv-text"},
                                      {"rfc", "/usr/share/doc/RFC", "doc-rfc-std (section non-free)"}};
 
 // Text becomes four bytes of tokens a byte at worst.

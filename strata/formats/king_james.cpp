@@ -1,4 +1,4 @@
-#include "strata/data/king_james.h"
+#include "strata/formats/king_james.h"
 
 #include <cctype>
 #include <cstdint>

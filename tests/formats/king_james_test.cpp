@@ -1,4 +1,4 @@
-#include "strata/data/king_james.h"
+#include "strata/formats/king_james.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,17 +13,15 @@
 namespace strata {
 namespace {
 
-constexpr const char* kFile = "/usr/lib/bible.data";
-
 class KingJames : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kFile)) GTEST_SKIP() << "Debian's package bible-kjv-text is not installed";
+    if (!std::filesystem::exists(kKingJamesFile)) GTEST_SKIP() << "Debian's package bible-kjv-text is not installed";
   }
 };
 
 TEST_F(KingJames, BooksWithoutLabels) {
-  const std::vector<std::string> books = read_king_james(kFile);
+  const std::vector<std::string> books = read_king_james(kKingJamesFile);
   ASSERT_EQ(books.size(), 66U);
   EXPECT_THAT(books.front(), testing::StartsWith("In the beginning God created the heaven and the earth.\n"
                                                  "And the earth was without form, and void; and darkness was upon "
@@ -40,7 +38,7 @@ TEST_F(KingJames, BooksWithoutLabels) {
 
 TEST_F(KingJames, DamageIsNamed) {
   const TemporaryFolder folder;
-  const std::string path = folder.path() + "/bible.data", whole = read_text(kFile, 1 << 24);
+  const std::string path = folder.path() + "/bible.data", whole = read_text(kKingJamesFile, 1 << 24);
   const auto refusal = [&](const std::string& bytes) -> std::string {
     write_file_atomic(path, bytes);
     try {
