@@ -248,9 +248,9 @@ inline void attention_backward(const AttentionBackward& a, const AttentionPiece&
   const HeadRows v = head_rows(q_in + 2 * heads * dim, row, time, dim, scratch.v);
   const HeadRows dout = head_rows(dout_in, out_row, time, dim, scratch.dout);
   // Gradients of queries that see one block of keys are written once, so where they belong.
-  const bool once = time <= kKeyBlock && dim % kWidth == 0;
-  float* dq = copies && !once ? scratch.dq : dq_out;
-  const int64_t dq_row = copies && !once ? wide : row;
+  const bool dq_copied = copies && (time > kKeyBlock || dim % kWidth != 0);
+  float* dq = dq_copied ? scratch.dq : dq_out;
+  const int64_t dq_row = dq_copied ? wide : row;
   float* dk = copies ? scratch.dk : dk_out;
   float* dv = copies ? scratch.dv : dv_out;
   const int64_t d_row = copies ? wide : row;
@@ -310,7 +310,7 @@ inline void attention_backward(const AttentionBackward& a, const AttentionPiece&
     }
   }
   if (!copies) return;
-  if (!once) unpack_rows(dq, dq_out, row, time, dim);
+  if (dq_copied) unpack_rows(dq, dq_out, row, time, dim);
   unpack_rows(dk, dk_out, row, time, dim);
   unpack_rows(dv, dv_out, row, time, dim);
 }

@@ -59,8 +59,8 @@ class Parser {
     const auto root = names_.find("root");
     if (root == names_.end()) fail(name_, ": expected a rule called 'root', found none");
     grammar_.root = root->second;
-    refuse_left_recursion();
     skip_jumps();
+    refuse_left_recursion();
     return std::move(grammar_);
   }
 
@@ -504,8 +504,10 @@ class Parser {
       touched.push_back(at);
       const auto& node = grammar_.nodes[static_cast<size_t>(at)];
       if (node.kind == Kind::end) end = true;
-      if (node.kind == Kind::split) work.push_back(node.target);
-      if (node.kind == Kind::split || node.kind == Kind::jump) work.push_back(node.next);
+      if (node.kind == Kind::split) {
+        work.push_back(node.target);
+        work.push_back(node.next);
+      }
       if (node.kind == Kind::call) {
         on_call(node.target);
         if (nullable[static_cast<size_t>(node.target)]) work.push_back(node.next);

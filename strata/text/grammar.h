@@ -13,6 +13,7 @@
 namespace strata {
 
 /// A context-free grammar over bytes, as a network of nodes: each rule is entered at its start and left at an `end`.
+/// Jumps are what building leaves over; no way leads to one.
 struct Grammar {
   struct Node {
     enum class Kind : uint8_t { bytes, split, jump, call, end };

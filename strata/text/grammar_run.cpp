@@ -157,9 +157,9 @@ class Automaton {
       const auto& here = grammar_.nodes[static_cast<size_t>(at.node)];
       if (here.kind == Kind::bytes) {
         stacks.push_back(frame(at.node, at.below));
-      } else if (here.kind == Kind::split || here.kind == Kind::jump) {
+      } else if (here.kind == Kind::split) {
         work_.push_back({here.next, at.below});
-        if (here.kind == Kind::split) work_.push_back({here.target, at.below});
+        work_.push_back({here.target, at.below});
       } else if (here.kind == Kind::call) {
         // A rule that ends with a call leaves nothing to come back to: lists need no stack.
         const bool last = grammar_.nodes[static_cast<size_t>(here.next)].kind == Kind::end;
