@@ -171,6 +171,7 @@ class Run {
   void note(const std::string& text) { tell(TrainMessage::Kind::note, text); }
   void tell(TrainMessage::Kind kind, const std::string& text);
   void resume();
+  int64_t next_batch(int64_t step);
   double step(int64_t step);
   void save(int64_t step);
   [[noreturn]] void stop_at(int64_t step, const Draw& draw, const char* what, double value);
@@ -249,8 +250,19 @@ void Run::stop_at(int64_t step, const Draw& draw, const char* what, double value
        "), a longer schedule.warmup or optimiser.clip = 1 may help");
 }
 
+// What is learned by then does not hang on a file that cannot be read.
+int64_t Run::next_batch(int64_t step) {
+  try {
+    return lesson_->next();
+  } catch (const Error& error) {
+    if (step == first_step_) throw;
+    save(step);
+    fail(error.what(), "; the ", step, " steps done are kept in ", folder_.state(), ", and the same command goes on");
+  }
+}
+
 double Run::step(int64_t step) {
-  const int64_t sequences = lesson_->next();
+  const int64_t sequences = next_batch(step);
   const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), sequences,
                                  Random(recipe_.train.seed).fork(kRoutes).fork(step));
   const int64_t pieces = std::min(recipe_.train.accumulate, sequences);
@@ -450,8 +462,22 @@ RouteScores summarise(const std::vector<Score>& scores) {
   return result;
 }
 
+Recipe with_steps(Recipe recipe, const TrainData& data) {
+  if (recipe.train.epochs == 0) return recipe;
+  const int64_t all = recipe.is_text() ? data.text.size() : data.train.size();
+  const int64_t batch = recipe.train.batch * (recipe.is_text() ? recipe.data.text.context : 1);
+  recipe.train.steps =
+      static_cast<int64_t>(std::ceil(recipe.train.epochs * static_cast<double>(all) / static_cast<double>(batch)));
+  recipe.train.epochs = 0;
+  if (recipe.schedule.warmup > recipe.train.steps)
+    fail("train: expected schedule.warmup to be at most the ", recipe.train.steps, " steps of train.epochs, got ",
+         recipe.schedule.warmup);
+  return recipe;
+}
+
 TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options) {
-  return Run(recipe, data, options).go();
+  const Recipe counted = with_steps(recipe, data);
+  return Run(counted, data, options).go();
 }
 
 TrainResult train(const Recipe& recipe, const TrainOptions& options) {
