@@ -95,6 +95,20 @@ TEST(Train, LearnsAndWritesWhatItSays) {
             2);  // measured anew, not trained anew
 }
 
+TEST(Train, WhatWasNotMeasuredIsNotReported) {
+  TrainData data = tiny_data();
+  data.test = slice(data.test, 0, 0);
+  const TemporaryFolder folder;
+  const auto run = [&] {
+    return train(tiny_recipe({"train.steps=3"}), data, {.run_folder = folder.path(), .quiet = true});
+  };
+  EXPECT_FALSE(run().sequential.measured());
+  const auto json = nlohmann::json::parse(read_text(folder.file("result.json"), 1 << 16));
+  EXPECT_FALSE(json.contains("sequential"));
+  EXPECT_FALSE(json.contains("arbitrary"));
+  EXPECT_TRUE(run().finished_before);
+}
+
 TEST(Train, AccumulationEqualsTheLargeBatch) {
   std::vector<TrainState> states;
   for (const char* pieces : {"train.accumulate=1", "train.accumulate=4"}) {
