@@ -19,7 +19,7 @@ struct ImageSource {
   /// uint8 [channels, height, width], each of its own size; called from several threads at once. Throws Error naming
   /// the file.
   virtual Tensor at(int64_t index) const = 0;
-  /// Changes when the images do.
+  /// Changes when images come or go; what is inside the files may have been mended.
   virtual std::string identity() const = 0;
 };
 

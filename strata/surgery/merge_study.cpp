@@ -11,7 +11,7 @@
 #include "strata/eval/spread.h"
 #include "strata/route/order.h"
 #include "strata/surgery/ensemble.h"
-#include "strata/train/route_scores_json.h"
+#include "strata/train/scores_json.h"
 
 namespace strata {
 namespace {
@@ -138,6 +138,7 @@ std::string merge_study_markdown(const MergeStudyResult& result) {
   for (size_t i = 0; !runs.empty() && i < runs.front().cells.size(); ++i) {
     double over = 0, least = 1;
     std::vector<double> means;
+    means.reserve(runs.size());
     for (const auto& run : runs) {
       means.push_back(run.cells[i].scores.mean);
       over += run.cells[i].scores.sd / static_cast<double>(runs.size());

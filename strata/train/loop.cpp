@@ -28,7 +28,7 @@
 #include "strata/route/print.h"
 #include "strata/train/image_lesson.h"
 #include "strata/train/metrics.h"
-#include "strata/train/route_scores_json.h"
+#include "strata/train/scores_json.h"
 #include "strata/train/state.h"
 #include "strata/train/text_lesson.h"
 
@@ -102,18 +102,12 @@ std::string eval_text(const Recipe& recipe) {
                      recipe.data.test_limit);
 }
 
-Json to_json(const Score& score) {
-  Json json{{"samples", score.samples}, {"accuracy", score.accuracy}, {"loss", score.loss}};
-  if (score.is_text()) json["bits_per_byte"] = score.bits_per_byte;
-  return json;
-}
-
 void write_result(const RunFolder& folder, const Recipe& recipe, const RunIdentity& identity,
                   const TrainResult& result) {
   Json json{{"name", recipe.name},   {"recipe", identity.recipe}, {"evaluation", eval_text(recipe)},
             {"steps", result.steps}, {"seconds", result.seconds}, {"loss", result.loss},
             {"model", "model"}};
-  if (result.sequential.measured()) json["sequential"] = to_json(result.sequential);
+  if (result.sequential.measured()) json["sequential"] = result.sequential;
   if (result.arbitrary.routes > 0) json["arbitrary"] = result.arbitrary;
   write_file_atomic(folder.result(), json.dump(1) + "\n");
 }
@@ -126,9 +120,7 @@ std::optional<TrainResult> finished(const RunFolder& folder, const Recipe& recip
     const Json json = Json::parse(read_text(folder.result(), kMostResult));
     if (json.at("recipe") != wanted || json.at("evaluation") != eval_text(recipe)) return std::nullopt;
     TrainResult result;
-    if (const auto known = json.find("sequential"); known != json.end())
-      result.sequential = {known->at("samples"), known->at("accuracy"), known->at("loss"),
-                           known->value("bits_per_byte", 0.0)};
+    if (const auto known = json.find("sequential"); known != json.end()) known->get_to(result.sequential);
     if (const auto known = json.find("arbitrary"); known != json.end()) known->get_to(result.arbitrary);
     result.loss = json.at("loss").is_null() ? std::nan("") : json.at("loss").get<double>();
     result.steps = json.at("steps");

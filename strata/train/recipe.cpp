@@ -141,6 +141,7 @@ Recipe parse_recipe(const std::string& toml, const std::string& file, const std:
   Recipe defaults = model.start.empty() ? empty_recipe(kind) : defaults_of(kind, model.start);
   if (model.start.empty() && kind == DataKind::images) defaults.model.vit = vit_size(model.size);
   if (model.start.empty() && kind == DataKind::text) defaults.model.language = language_size(model.size);
+  // Steps that nobody wrote stand back where epochs are.
   const int64_t usual = std::exchange(defaults.train.steps, -1);
   Recipe recipe = read_on_top(defaults, tree, overrides);
   if (recipe.train.steps < 0) recipe.train.steps = recipe.train.epochs > 0 ? 0 : usual;

@@ -9,7 +9,7 @@
 #include "strata/base/file.h"
 #include "strata/eval/spread.h"
 #include "strata/route/order.h"
-#include "strata/train/route_scores_json.h"
+#include "strata/train/scores_json.h"
 
 namespace strata {
 namespace {
@@ -177,15 +177,9 @@ std::string suite_markdown(const SuiteResult& result) {
 std::string suite_json(const SuiteResult& result) {
   Json runs = Json::array();
   for (const auto& run : result.runs) {
-    Json json{
-        {"recipe", run.recipe},
-        {"seed", run.seed},
-        {"seconds", run.seconds},
-        {"model", run.model_folder},
-        {"sequential",
-         {{"samples", run.sequential.samples}, {"accuracy", run.sequential.accuracy}, {"loss", run.sequential.loss}}},
-        {"arbitrary", run.arbitrary}};
-    if (run.sequential.is_text()) json["sequential"]["bits_per_byte"] = run.sequential.bits_per_byte;
+    Json json{{"recipe", run.recipe},         {"seed", run.seed},
+              {"seconds", run.seconds},       {"model", run.model_folder},
+              {"sequential", run.sequential}, {"arbitrary", run.arbitrary}};
     for (size_t i = 0; i < result.config.removed.size(); ++i) {
       const std::string key = std::to_string(result.config.removed[i]);
       json["removed_in_order"][key] = run.pruned[i];

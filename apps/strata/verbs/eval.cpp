@@ -14,7 +14,7 @@
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
 #include "strata/surgery/ensemble.h"
-#include "strata/train/route_scores_json.h"
+#include "strata/train/scores_json.h"
 
 namespace strata::cli {
 namespace {

@@ -12,7 +12,7 @@
 #include "strata/base/progress.h"
 #include "strata/eval/spread.h"
 #include "strata/surgery/merge_study.h"
-#include "strata/train/route_scores_json.h"
+#include "strata/train/scores_json.h"
 #include "strata/train/suite.h"
 
 namespace strata::cli {
@@ -46,6 +46,10 @@ std::string spread_text(double mean, double sd, bool text) {
               : fmt::format("{:.1f} ± {:.1f} %", 100 * mean, 100 * sd);
 }
 
+std::string value_text(double value, bool text) {
+  return text ? fmt::format("{:.3f} bits/byte", value) : percent(value);
+}
+
 std::string mean_and_spread(const std::vector<double>& values, bool text) {
   const auto [mean, sd] = mean_and_sd(values);
   return spread_text(mean, sd, text);
@@ -58,9 +62,7 @@ void show(const std::string& name, const std::vector<SeedResult>& all) {
   for (const auto& each : all) {
     const TrainResult& r = each.result;
     rows.push_back({std::to_string(each.seed),
-                    !r.sequential.measured() ? "not measured"
-                    : text                   ? fmt::format("{:.3f} bits/byte", r.sequential.bits_per_byte)
-                                             : percent(r.sequential.accuracy),
+                    r.sequential.measured() ? value_text(r.sequential.measure(), text) : "not measured",
                     r.arbitrary.routes > 0 ? spread_text(r.arbitrary.mean, r.arbitrary.sd, text) : "",
                     duration_text(r.seconds), r.model_folder});
     sequential.push_back(r.sequential.measure());
@@ -78,8 +80,7 @@ std::string over_seeds(const std::vector<const SuiteRun*>& runs,
   const bool text = runs.front()->sequential.is_text();
   std::vector<double> values;
   for (const SuiteRun* each : runs) values.push_back(measure(*each));
-  if (values.size() > 1) return mean_and_spread(values, text);
-  return text ? fmt::format("{:.3f} bits/byte", values.front()) : percent(values.front());
+  return values.size() > 1 ? mean_and_spread(values, text) : value_text(values.front(), text);
 }
 
 void show(const SuiteResult& result) {
