@@ -158,6 +158,19 @@ class Reader {
 
 // ---- rotary positions ----------------------------------------------------------------------------------------------
 
+// Families whose classes in transformers turn a part of each head; the others turn all of it, whatever the key says.
+bool turns_in_part(const std::string& family) {
+  return family == "gpt_neox";
+}
+
+double read_partial(Reader& reader, const std::string& family, const char* key, double fallback) {
+  const double partial = reader.number(key, fallback);
+  if (partial != 1 && !turns_in_part(family))
+    reader.fields().refuse(key,
+                           "1: transformers turns whole heads in this architecture, whatever its config.json says");
+  return partial;
+}
+
 RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* theta_key, const char* partial_key,
                      double partial) {
   RopeConfig rope;
@@ -165,7 +178,7 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   // Theta and share at the top level hold where the table of parameters does not say them.
   rope.theta = reader.number("rope_theta", rope.theta);
   if (theta_key) rope.theta = reader.number(theta_key, rope.theta);
-  rope.partial = reader.number(partial_key, partial);
+  rope.partial = read_partial(reader, config.family, partial_key, partial);
   const int64_t top_original = reader.size("original_max_position_embeddings", 0, 1, kMostContext);
   const json* table = reader.find("rope_parameters");
   // A non-null rope_scaling takes the place of rope_parameters.
@@ -182,7 +195,7 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   if (std::find(kTypes.begin(), kTypes.end(), rope.type) == kTypes.end())
     inner.fields().refuse("rope_type", "default, linear, dynamic, llama3, yarn or longrope");
   rope.theta = inner.number("rope_theta", rope.theta);
-  rope.partial = inner.number("partial_rotary_factor", rope.partial);
+  rope.partial = read_partial(inner, config.family, "partial_rotary_factor", rope.partial);
   if (rope.type != "default" && rope.type != "longrope" && !inner.find("factor"))
     inner.fields().refuse("factor", "a number");
   rope.factor = inner.number("factor", 1, kLeast);
@@ -467,12 +480,15 @@ const char* class_of(const std::string& family) {
   return "OPTForCausalLM";
 }
 
+[[noreturn]] void refuse_unsayable(const LanguageConfig& config, const char* what) {
+  fail("model: files of family ", config.family, " cannot say its ", what,
+       "; choose another family or leave it at that family's");
+}
+
 // What the family's files cannot say has to be what the family has.
 void check_sayable(const LanguageConfig& config, const LanguageConfig& read) {
   const auto same = [&](const char* what, bool equal) {
-    if (!equal)
-      fail("model: files of family ", config.family, " cannot say its ", what,
-           "; choose another family or leave it at that family's");
+    if (!equal) refuse_unsayable(config, what);
   };
   same("activation", ops::activation_of(config.activation) == ops::activation_of(read.activation));
   same("gate", config.gated == read.gated);
@@ -526,6 +542,8 @@ LanguageConfig language_from_json(const json& json, const std::string& file) {
 }
 
 ordered_json language_to_json(const LanguageConfig& config, const ordered_json& base, const std::string& dtype) {
+  if (config.positions == "rotary" && config.rope.partial != 1 && !turns_in_part(config.family))
+    refuse_unsayable(config, "rotary share");
   ordered_json sizes;
   if (config.family == "gpt2") {
     sizes = gpt2_to_json(config);

@@ -252,6 +252,32 @@ TEST(LanguageConfigs, WhatCouldChangeTheMathsIsRefusedByName) {
   model.same_logits();
 }
 
+// The classes of transformers ignore the share of heads that turns, but for gpt_neox: read as it stands it would give
+// other logits than they do.
+TEST(LanguageConfigs, OnlyNeoxTurnsAPartOfEachHead) {
+  for (const char* variant : {"llama", "mistral", "qwen2_plain", "qwen3"}) {
+    SCOPED_TRACE(variant);
+    const Changed model(variant), table(variant), whole(variant);
+    model.set("partial_rotary_factor", 0.5);
+    model.refuses("partial_rotary_factor: expected 1");
+    json rope = table.config()["rope_parameters"];
+    rope["partial_rotary_factor"] = 0.25;
+    table.set("rope_parameters", rope);
+    table.refuses("partial_rotary_factor: expected 1");
+    whole.set("partial_rotary_factor", 1.0);
+    whole.same_logits();
+  }
+  LanguageConfig config{.channels = 16, .depth = 1, .heads = 2, .hidden = 24};
+  config.rope.partial = 0.5;
+  EXPECT_THAT([&] { make_model(config, Random(1)); },
+              ThrowsMessage<Error>(HasSubstr("files of family llama cannot say its rotary share")));
+  const Changed neox("gpt_neox");
+  EXPECT_EQ(neox.open().language.rope.partial, 0.25);
+  const TemporaryFolder folder;
+  save_model(folder.file("m"), neox.open());
+  EXPECT_EQ(open_model_header(folder.file("m")).language.rope.partial, 0.25);
+}
+
 TEST(LanguageFiles, BareModelsAndBuffersOpen) {
   for (const char* variant : {"gpt2", "llama_linear", "opt", "gpt_neox_sequential"}) {
     SCOPED_TRACE(variant);
