@@ -12,6 +12,7 @@
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/language_json.h"
 
 namespace strata {
 namespace {
@@ -104,6 +105,7 @@ SourceModel open_folder(const std::string& folder) {
   const std::string config_text = read_text(config_path, kMostJson);
   const json config = parse_json(config_text, config_path);
   model.config = parse_ordered_json(config_text, config_path);
+  (void)language_from_json(config, config_path);  // what opening the folder would refuse
   GgufModel kind = gguf_model_of(config, config_path);
   const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
   model.warnings = file->warnings();
@@ -141,6 +143,7 @@ SourceModel open_gguf(const std::string& path) {
   const auto files = std::make_shared<const GgufFiles>(path);
   SourceModel model;
   model.config = config_from_gguf(*files);
+  (void)language_from_json(json(model.config), path);
   const GgufModel kind = gguf_model_of(json(model.config), path);
   std::vector<std::string> missing, unexpected;
   size_t used = 0;
