@@ -24,6 +24,8 @@ using nlohmann::ordered_json;
 constexpr uint64_t kMostJson = uint64_t{256} << 20;
 constexpr uint64_t kShard = uint64_t{5} << 30;
 constexpr std::string_view kRopeDivisors = "rope_freqs.weight";
+constexpr const char* kGeneration = "generation_config.json";
+constexpr const char* kKeptGeneration = "strata.generation_config";  // GGUF has no entries for what it says
 
 std::string stem_of(const std::string& path) {
   const fs::path plain(path);
@@ -133,8 +135,8 @@ SourceModel open_folder(const std::string& folder) {
   for (const auto& [name, view] : there) unexpected.push_back(view->name);
   refuse_misfits(folder, missing, unexpected);
   model.vocabulary = [folder](int64_t rows) { return vocabulary_to_gguf(folder, rows); };
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json",
-                           "special_tokens_map.json"})
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", kGeneration, "special_tokens_map.json"})
     if (fs::exists(folder + "/" + name, error)) model.companions[name] = read_text(folder + "/" + name, kMostJson);
   return model;
 }
@@ -176,6 +178,7 @@ SourceModel open_gguf(const std::string& path) {
     return kept;
   };
   model.companions = vocabulary_from_gguf(files->first(), model.warnings);
+  if (const auto kept = files->first().text(kKeptGeneration)) model.companions[kGeneration] = *kept;
   return model;
 }
 
@@ -310,6 +313,8 @@ ConvertReport write_model_gguf(const SourceModel& model, const std::string& in, 
   GgufVocabulary vocabulary = model.vocabulary(rows);
   std::move(vocabulary.metadata.begin(), vocabulary.metadata.end(), std::back_inserter(metadata));
   std::move(vocabulary.warnings.begin(), vocabulary.warnings.end(), std::back_inserter(report.warnings));
+  if (const auto found = model.companions.find(kGeneration); found != model.companions.end())
+    metadata.emplace_back(kKeptGeneration, found->second);
   report.tensors = tensors.size();
   write_gguf(out, metadata, tensors);
   return report;

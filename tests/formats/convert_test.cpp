@@ -214,6 +214,18 @@ TEST(Convert, MissingAndUnknownTensorsAreNamed) {
               HasSubstr("1 missing: blk.0.attn_norm.weight; 1 unexpected: blk.0.attn_nrm.weight"));
 }
 
+TEST(Convert, DefaultsOfGenerationGoAlong) {
+  const TemporaryFolder folder;
+  const std::string text = R"({"eos_token_id": [2, 3], "repetition_penalty": 1.1})";
+  std::filesystem::copy(kModels + "llama", folder.file("in"));
+  write_file_atomic(folder.file("in/generation_config.json"), text);
+  convert_checkpoint(folder.file("in"), folder.file("a.gguf"), {});
+  EXPECT_EQ(open_source(folder.file("a.gguf")).companions.at("generation_config.json"), text);
+  convert_checkpoint(folder.file("a.gguf"), folder.file("b.gguf"), {.dtype = "f16"});
+  convert_checkpoint(folder.file("b.gguf"), folder.file("back"), {});
+  EXPECT_EQ(read_text(folder.file("back/generation_config.json"), 1000), text);
+}
+
 TEST(Convert, NothingOfOthersIsReplaced) {
   const TemporaryFolder folder;
   std::filesystem::create_directories(folder.file("mine"));
