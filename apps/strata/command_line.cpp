@@ -172,7 +172,10 @@ void describe(CLI::App& app, Options& o) {
 
   auto* run = add("run", "One pass on tensors from a file; writes logits and any tap");
   models(run, o.run.models, "a checkpoint, and further ones that the route calls by name");
-  run->add_option("--input", o.run.input, "safetensors file with pixel_values [batch, channels, height, width] float32")
+  run->add_option(
+         "--input", o.run.input,
+         "safetensors file with pixel_values [batch, channels, height, width] float32, or tokens [batch, time] "
+         "int64 and, where rows end earlier, lengths [batch]")
       ->required()
       ->type_name("FILE");
   run->add_option("--output", o.run.output, "safetensors file to write: logits and taps")

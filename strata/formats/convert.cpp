@@ -12,6 +12,7 @@
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/language_json.h"
 
 namespace strata {
 namespace {
@@ -23,6 +24,8 @@ using nlohmann::ordered_json;
 constexpr uint64_t kMostJson = uint64_t{256} << 20;
 constexpr uint64_t kShard = uint64_t{5} << 30;
 constexpr std::string_view kRopeDivisors = "rope_freqs.weight";
+constexpr const char* kGeneration = "generation_config.json";
+constexpr const char* kKeptGeneration = "strata.generation_config";  // GGUF has no entries for what it says
 
 std::string stem_of(const std::string& path) {
   const fs::path plain(path);
@@ -104,6 +107,7 @@ SourceModel open_folder(const std::string& folder) {
   const std::string config_text = read_text(config_path, kMostJson);
   const json config = parse_json(config_text, config_path);
   model.config = parse_ordered_json(config_text, config_path);
+  (void)language_from_json(config, config_path);  // what opening the folder would refuse
   GgufModel kind = gguf_model_of(config, config_path);
   const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
   model.warnings = file->warnings();
@@ -131,8 +135,8 @@ SourceModel open_folder(const std::string& folder) {
   for (const auto& [name, view] : there) unexpected.push_back(view->name);
   refuse_misfits(folder, missing, unexpected);
   model.vocabulary = [folder](int64_t rows) { return vocabulary_to_gguf(folder, rows); };
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json",
-                           "special_tokens_map.json"})
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", kGeneration, "special_tokens_map.json"})
     if (fs::exists(folder + "/" + name, error)) model.companions[name] = read_text(folder + "/" + name, kMostJson);
   return model;
 }
@@ -141,6 +145,7 @@ SourceModel open_gguf(const std::string& path) {
   const auto files = std::make_shared<const GgufFiles>(path);
   SourceModel model;
   model.config = config_from_gguf(*files);
+  (void)language_from_json(json(model.config), path);
   const GgufModel kind = gguf_model_of(json(model.config), path);
   std::vector<std::string> missing, unexpected;
   size_t used = 0;
@@ -173,6 +178,7 @@ SourceModel open_gguf(const std::string& path) {
     return kept;
   };
   model.companions = vocabulary_from_gguf(files->first(), model.warnings);
+  if (const auto kept = files->first().text(kKeptGeneration)) model.companions[kGeneration] = *kept;
   return model;
 }
 
@@ -307,6 +313,8 @@ ConvertReport write_model_gguf(const SourceModel& model, const std::string& in, 
   GgufVocabulary vocabulary = model.vocabulary(rows);
   std::move(vocabulary.metadata.begin(), vocabulary.metadata.end(), std::back_inserter(metadata));
   std::move(vocabulary.warnings.begin(), vocabulary.warnings.end(), std::back_inserter(report.warnings));
+  if (const auto found = model.companions.find(kGeneration); found != model.companions.end())
+    metadata.emplace_back(kKeptGeneration, found->second);
   report.tensors = tensors.size();
   write_gguf(out, metadata, tensors);
   return report;

@@ -30,15 +30,24 @@ enum TokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUser = 4, k
 struct Split {
   const char* name;
   const char* expression;
+  bool adds_bos = false;  // where the file does not say it
 };
 constexpr std::array kSplits{
     Split{
         "llama-bpe",
-        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
+        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+        true},
     Split{
         "qwen2",
         R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
 };
+
+// Other names under which files know the same.
+std::string usual_name(const std::string& pre) {
+  if (pre == "llama3" || pre == "llama-v3") return "llama-bpe";
+  if (pre == "deepseek-r1-qwen") return "qwen2";
+  return pre;
+}
 
 // The text at a key; "" where there is none.
 std::string text_at(const json& object, const char* key) {
@@ -243,7 +252,7 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
   if (!std::all_of(scores.begin(), scores.end(), [](double score) { return std::isfinite(score); }))
     fail(file.path(), ": tokenizer.ggml.scores: expected finite numbers, found another");
   const bool spm = kind == "llama";
-  const std::string pre = file.text("tokenizer.ggml.pre").value_or(spm ? "" : "gpt-2");
+  const std::string pre = usual_name(file.text("tokenizer.ggml.pre").value_or(spm ? "" : "gpt-2"));
   const auto split = std::find_if(kSplits.begin(), kSplits.end(), [&](const Split& s) { return s.name == pre; });
   if (!spm && pre != "gpt-2" && split == kSplits.end()) {
     warnings.push_back("no tokenizer.json was made: the pre-tokeniser " + in_quotes(pre) + " is not known here");
@@ -299,7 +308,8 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
     out["decoder"] = byte_level(true);
   }
   const auto bos = file.integer("tokenizer.ggml.bos_token_id");
-  if (file.boolean("tokenizer.ggml.add_bos_token").value_or(spm) && bos && *bos >= 0 && *bos < std::ssize(texts))
+  const bool adds_bos = spm || (split != kSplits.end() && split->adds_bos);
+  if (file.boolean("tokenizer.ggml.add_bos_token").value_or(adds_bos) && bos && *bos >= 0 && *bos < std::ssize(texts))
     post = template_with(texts[*bos], *bos);
   out["post_processor"] = post;
   out["model"] = {{"type", "BPE"},

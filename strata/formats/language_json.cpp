@@ -23,94 +23,38 @@ constexpr double kLeast = 1e-6;  // of numbers that something is divided by
 
 constexpr std::array kFamilies{"llama", "mistral", "qwen2", "qwen3", "gpt2", "gpt_neox", "opt"};
 
-// Keys that say nothing about what the model computes at inference, or that other files say.
+// Keys that say nothing about what the model computes at inference, or that other files say: published configurations
+// carry them, and the classes of transformers do not look at them.
 const std::set<std::string, std::less<>>& harmless() {
-  static const std::set<std::string, std::less<>> keys{"architectures",
-                                                       "model_type",
-                                                       "dtype",
-                                                       "torch_dtype",
-                                                       "transformers_version",
-                                                       "initializer_range",
-                                                       "init_std",
-                                                       "use_cache",
-                                                       "bos_token_id",
-                                                       "eos_token_id",
-                                                       "pad_token_id",
-                                                       "sep_token_id",
-                                                       "unk_token_id",
-                                                       "cls_token_id",
-                                                       "mask_token_id",
-                                                       "decoder_start_token_id",
-                                                       "max_length",
-                                                       "min_length",
-                                                       "max_new_tokens",
-                                                       "do_sample",
-                                                       "early_stopping",
-                                                       "num_beams",
-                                                       "num_beam_groups",
-                                                       "diversity_penalty",
-                                                       "temperature",
-                                                       "top_k",
-                                                       "top_p",
-                                                       "typical_p",
-                                                       "repetition_penalty",
-                                                       "length_penalty",
-                                                       "no_repeat_ngram_size",
-                                                       "encoder_no_repeat_ngram_size",
-                                                       "num_return_sequences",
-                                                       "output_scores",
-                                                       "return_dict",
-                                                       "return_dict_in_generate",
-                                                       "output_hidden_states",
-                                                       "output_attentions",
-                                                       "exponential_decay_length_penalty",
-                                                       "suppress_tokens",
-                                                       "begin_suppress_tokens",
-                                                       "remove_invalid_values",
-                                                       "forced_bos_token_id",
-                                                       "forced_eos_token_id",
-                                                       "bad_words_ids",
-                                                       "finetuning_task",
-                                                       "id2label",
-                                                       "label2id",
-                                                       "num_labels",
-                                                       "problem_type",
-                                                       "prefix",
-                                                       "tokenizer_class",
-                                                       "task_specific_params",
-                                                       "torchscript",
-                                                       "pruned_heads",
-                                                       "is_decoder",
-                                                       "is_encoder_decoder",
-                                                       "chunk_size_feed_forward",
-                                                       "use_bfloat16",
-                                                       "tf_legacy_loss",
-                                                       "pretraining_tp",
-                                                       "attn_pdrop",
-                                                       "embd_pdrop",
-                                                       "resid_pdrop",
-                                                       "attention_dropout",
-                                                       "hidden_dropout",
-                                                       "dropout",
-                                                       "activation_dropout",
-                                                       "classifier_dropout",
-                                                       "layerdrop",
-                                                       "summary_activation",
-                                                       "summary_first_dropout",
-                                                       "summary_proj_to_labels",
-                                                       "summary_type",
-                                                       "summary_use_proj",
-                                                       "reorder_and_upcast_attn",
-                                                       "gradient_checkpointing",
-                                                       "predict_special_tokens",
-                                                       "n_ctx",
-                                                       "layer_types",
-                                                       "max_window_layers",
-                                                       "auto_map",
-                                                       "head_dim",
-                                                       "num_key_value_heads",
-                                                       "tie_word_embeddings",
-                                                       "vocab_size"};
+  // clang-format off
+  static const std::set<std::string, std::less<>> keys{
+      // what made the file, and names
+      "architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "auto_map", "tokenizer_class",
+      "finetuning_task", "id2label", "label2id", "num_labels", "problem_type", "task_specific_params",
+      "custom_pipelines", "transformers.js_config", "is_llama_config", "unsloth_fixed", "unsloth_version", "finetuned",
+      // training: starting values, dropout
+      "initializer_range", "init_std", "attn_pdrop", "embd_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout",
+      "dropout", "activation_dropout", "classifier_dropout", "attention_probs_dropout_prob", "hidden_dropout_prob",
+      "layerdrop", "gradient_checkpointing",
+      // heads of other tasks
+      "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+      // lengths that nothing is computed from: max_position_embeddings says it
+      "n_ctx", "seq_len", "seq_length", "max_seq_len", "max_seq_length", "max_sequence_length", "model_max_length",
+      // generation, and its tokens
+      "max_length", "min_length", "max_new_tokens", "min_new_tokens", "do_sample", "early_stopping", "num_beams",
+      "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty",
+      "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "num_return_sequences", "output_scores",
+      "return_dict_in_generate", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
+      "remove_invalid_values", "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids", "decoder_start_token_id",
+      "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "unk_token_id", "cls_token_id", "mask_token_id",
+      "prefix", "n_special", "predict_special_tokens", "use_cache", "num_logits_to_keep",
+      // how the model is run in other programs
+      "return_dict", "output_hidden_states", "output_attentions", "output_past", "torchscript", "xla_device",
+      "use_bfloat16", "tf_legacy_loss", "pretraining_tp", "chunk_size_feed_forward", "reorder_and_upcast_attn",
+      "pruned_heads", "is_decoder", "is_encoder_decoder",
+      // read where the architecture has them
+      "layer_types", "max_window_layers", "head_dim", "num_key_value_heads", "tie_word_embeddings", "vocab_size"};
+  // clang-format on
   return keys;
 }
 
@@ -141,7 +85,9 @@ class Reader {
     for (const auto& [key, value] : object_.items()) {
       if (seen_.contains(key) || harmless().contains(key) || key.starts_with("_")) continue;
       if (value.is_null() || value.is_string() || value == json(false)) continue;
-      fields_.refuse(key.c_str(), "no such key for this architecture: it could change what the model computes");
+      fail(fields_.file(), ": ", key, ": expected no such key for this architecture, found ", shown(value),
+           ", which could change what the model computes; if it does not change the model, delete the key from "
+           "config.json");
     }
   }
 
@@ -158,6 +104,19 @@ class Reader {
 
 // ---- rotary positions ----------------------------------------------------------------------------------------------
 
+// Families whose classes in transformers turn a part of each head; the others turn all of it, whatever the key says.
+bool turns_in_part(const std::string& family) {
+  return family == "gpt_neox";
+}
+
+double read_partial(Reader& reader, const std::string& family, const char* key, double fallback) {
+  const double partial = reader.number(key, fallback);
+  if (partial != 1 && !turns_in_part(family))
+    reader.fields().refuse(key,
+                           "1: transformers turns whole heads in this architecture, whatever its config.json says");
+  return partial;
+}
+
 RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* theta_key, const char* partial_key,
                      double partial) {
   RopeConfig rope;
@@ -165,7 +124,7 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   // Theta and share at the top level hold where the table of parameters does not say them.
   rope.theta = reader.number("rope_theta", rope.theta);
   if (theta_key) rope.theta = reader.number(theta_key, rope.theta);
-  rope.partial = reader.number(partial_key, partial);
+  rope.partial = read_partial(reader, config.family, partial_key, partial);
   const int64_t top_original = reader.size("original_max_position_embeddings", 0, 1, kMostContext);
   const json* table = reader.find("rope_parameters");
   // A non-null rope_scaling takes the place of rope_parameters.
@@ -182,7 +141,7 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   if (std::find(kTypes.begin(), kTypes.end(), rope.type) == kTypes.end())
     inner.fields().refuse("rope_type", "default, linear, dynamic, llama3, yarn or longrope");
   rope.theta = inner.number("rope_theta", rope.theta);
-  rope.partial = inner.number("partial_rotary_factor", rope.partial);
+  rope.partial = read_partial(inner, config.family, "partial_rotary_factor", rope.partial);
   if (rope.type != "default" && rope.type != "longrope" && !inner.find("factor"))
     inner.fields().refuse("factor", "a number");
   rope.factor = inner.number("factor", 1, kLeast);
@@ -432,6 +391,7 @@ LanguageConfig read_opt(Reader& reader) {
   config.context = reader.size("max_position_embeddings", 2048, 1, kMostContext);
   const int64_t width = reader.size("word_embed_proj_dim", config.channels);
   config.embedding_width = width == config.channels ? 0 : width;
+  reader.expect("learned_embeddings", true);
   config.activation = reader.text("activation_function", "relu");
   config.post_norm = !reader.boolean("do_layer_norm_before", true);
   config.final_norm = !reader.boolean("_remove_final_layer_norm", false);
@@ -467,12 +427,15 @@ const char* class_of(const std::string& family) {
   return "OPTForCausalLM";
 }
 
+[[noreturn]] void refuse_unsayable(const LanguageConfig& config, const char* what) {
+  fail("model: files of family ", config.family, " cannot say its ", what,
+       "; choose another family or leave it at that family's");
+}
+
 // What the family's files cannot say has to be what the family has.
 void check_sayable(const LanguageConfig& config, const LanguageConfig& read) {
   const auto same = [&](const char* what, bool equal) {
-    if (!equal)
-      fail("model: files of family ", config.family, " cannot say its ", what,
-           "; choose another family or leave it at that family's");
+    if (!equal) refuse_unsayable(config, what);
   };
   same("activation", ops::activation_of(config.activation) == ops::activation_of(read.activation));
   same("gate", config.gated == read.gated);
@@ -526,6 +489,8 @@ LanguageConfig language_from_json(const json& json, const std::string& file) {
 }
 
 ordered_json language_to_json(const LanguageConfig& config, const ordered_json& base, const std::string& dtype) {
+  if (config.positions == "rotary" && config.rope.partial != 1 && !turns_in_part(config.family))
+    refuse_unsayable(config, "rotary share");
   ordered_json sizes;
   if (config.family == "gpt2") {
     sizes = gpt2_to_json(config);

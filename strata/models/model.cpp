@@ -199,6 +199,7 @@ Model make_model(const VitConfig& config, Random random) {
 }
 
 Model make_model(const LanguageConfig& config, Random random) {
+  (void)language_to_json(config, ordered_json::object(), "float32");  // what no file can hold is no model to train
   Model model;
   model.architecture = config.family;
   model.language = config;

@@ -150,6 +150,41 @@ TEST(Convert, SaysWhatGgufCannot) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("a.gguf")));
 }
 
+// A folder that would not open as a model does not become another file of it, in either direction.
+TEST(Convert, KeysThatChangeTheModelAreRefusedFirst) {
+  const auto refused = [](const char* variant, const json& keys, const char* because) {
+    SCOPED_TRACE(keys.dump());
+    const TemporaryFolder folder;
+    std::filesystem::copy(kModels + variant, folder.file("in"));
+    json config = json::parse(read_text(folder.file("in/config.json"), 1 << 20));
+    config.update(keys);
+    write_file_atomic(folder.file("in/config.json"), config.dump());
+    for (const char* out : {"a.gguf", "b"}) {
+      EXPECT_THAT(message_of([&] { convert_checkpoint(folder.file("in"), folder.file(out), {}); }), HasSubstr(because));
+      EXPECT_FALSE(std::filesystem::exists(folder.file(out)));
+    }
+  };
+  refused("llama", {{"attention_multiplier", 0.5}}, "attention_multiplier: expected no such key");
+  refused("llama", {{"sliding_window", 3}}, "sliding_window: expected no such key");
+  refused("qwen3", {{"quantization_config", {{"bits", 4}}}}, "quantization_config: expected weights that are not");
+  refused("mistral", {{"partial_rotary_factor", 0.5}}, "partial_rotary_factor: expected 1");
+  refused("gpt2", {{"add_cross_attention", true}}, "add_cross_attention: expected false");
+  // A file's own copy of its configuration is read as the folder's is.
+  const TemporaryFolder folder;
+  convert_checkpoint(kModels + "llama", folder.file("a.gguf"), {});
+  const Gguf file(folder.file("a.gguf"));
+  GgufMetadata metadata = file.metadata();
+  for (auto& [key, value] : metadata)
+    if (key == "strata.config") {
+      json config = json::parse(std::get<std::string>(value));
+      config["attention_multiplier"] = 0.5;
+      value = config.dump();
+    }
+  write_gguf(folder.file("b.gguf"), metadata, file.tensors());
+  EXPECT_THAT(message_of([&] { convert_checkpoint(folder.file("b.gguf"), folder.file("c"), {}); }),
+              HasSubstr("attention_multiplier: expected no such key"));
+}
+
 TEST(GgufConfigs, SizesBeyondReasonAreRefused) {
   const auto refusal = [](const char* config) {
     return message_of([&] { (void)config_to_gguf(json::parse(config), "c"); });
@@ -177,6 +212,18 @@ TEST(Convert, MissingAndUnknownTensorsAreNamed) {
   write_gguf(folder.file("b.gguf"), file.metadata(), tensors);
   EXPECT_THAT(message_of([&] { open_source(folder.file("b.gguf")); }),
               HasSubstr("1 missing: blk.0.attn_norm.weight; 1 unexpected: blk.0.attn_nrm.weight"));
+}
+
+TEST(Convert, DefaultsOfGenerationGoAlong) {
+  const TemporaryFolder folder;
+  const std::string text = R"({"eos_token_id": [2, 3], "repetition_penalty": 1.1})";
+  std::filesystem::copy(kModels + "llama", folder.file("in"));
+  write_file_atomic(folder.file("in/generation_config.json"), text);
+  convert_checkpoint(folder.file("in"), folder.file("a.gguf"), {});
+  EXPECT_EQ(open_source(folder.file("a.gguf")).companions.at("generation_config.json"), text);
+  convert_checkpoint(folder.file("a.gguf"), folder.file("b.gguf"), {.dtype = "f16"});
+  convert_checkpoint(folder.file("b.gguf"), folder.file("back"), {});
+  EXPECT_EQ(read_text(folder.file("back/generation_config.json"), 1000), text);
 }
 
 TEST(Convert, NothingOfOthersIsReplaced) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "strata/base/error.h"
 #include "tests/temporary_folder.h"
@@ -73,6 +74,30 @@ TEST(GgufVocabulary, PartsOfWrongTypesAreNoReasonToStop) {
 
 GgufMetadata vocabulary_of(const char* kind, std::vector<std::string> tokens) {
   return {{"tokenizer.ggml.model", std::string(kind)}, {"tokenizer.ggml.tokens", GgufArray(std::move(tokens))}};
+}
+
+// What llama.cpp does where a file says nothing: Llama 3's texts begin with the token, under each of its names.
+TEST(GgufVocabulary, Llama3BeginsTextsUnlessTheFileSaysOtherwise) {
+  const TemporaryFolder folder;
+  const auto begins = [&](const char* pre, std::optional<bool> said) {
+    GgufMetadata metadata = vocabulary_of("gpt2", {"a", "b", "<s>"});
+    metadata.emplace_back("tokenizer.ggml.token_type", GgufArray(std::vector<int32_t>{1, 1, 3}));
+    metadata.emplace_back("tokenizer.ggml.pre", std::string(pre));
+    metadata.emplace_back("tokenizer.ggml.bos_token_id", uint32_t{2});
+    if (said) metadata.emplace_back("tokenizer.ggml.add_bos_token", *said);
+    std::vector<std::string> warnings;
+    const auto files = vocabulary_from_gguf(written(folder, metadata), warnings);
+    EXPECT_TRUE(warnings.empty()) << pre;
+    return nlohmann::json::parse(files.at("tokenizer.json"))["post_processor"]["type"] == "TemplateProcessing";
+  };
+  for (const char* pre : {"llama-bpe", "llama3", "llama-v3"}) {
+    EXPECT_TRUE(begins(pre, std::nullopt)) << pre;
+    EXPECT_FALSE(begins(pre, false)) << pre;
+  }
+  for (const char* pre : {"gpt-2", "qwen2", "deepseek-r1-qwen"}) {
+    EXPECT_FALSE(begins(pre, std::nullopt)) << pre;
+    EXPECT_TRUE(begins(pre, true)) << pre;
+  }
 }
 
 TEST(GgufVocabulary, HostileFilesGetOneError) {

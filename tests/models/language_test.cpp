@@ -226,7 +226,15 @@ TEST(LanguageConfigs, WhatCouldChangeTheMathsIsRefusedByName) {
     model.set(key, value);
     model.refuses(because);
   };
-  refuses("llama", "final_logit_softcapping", 30.0, "final_logit_softcapping: expected no such key");
+  refuses(
+      "llama", "final_logit_softcapping", 30.0,
+      "final_logit_softcapping: expected no such key for this architecture, found 30.0, which could change what the "
+      "model computes; if it does not change the model, delete the key from config.json");
+  for (const char* key : {"attention_multiplier", "logits_scaling", "embedding_multiplier", "attn_logit_softcapping",
+                          "rope_interleaved", "sliding_window", "use_logn_attn", "compression_config"})
+    refuses("llama", key, key[0] == 'r' || key[0] == 'u' ? json(true) : json(3), key);
+  refuses("opt", "learned_embeddings", false, "learned_embeddings: expected true");
+  refuses("opt", "scale_embeddings", true, "scale_embeddings: expected no such key");
   refuses("llama", "num_local_experts", 8, "num_local_experts");
   refuses("llama", "hidden_act", "xielu", "xielu");
   refuses("llama", "hidden_size", "16", "hidden_size: expected a whole number");
@@ -250,6 +258,75 @@ TEST(LanguageConfigs, WhatCouldChangeTheMathsIsRefusedByName) {
   model.set("max_new_tokens", 7);
   model.set("some_flag", false);
   model.same_logits();
+}
+
+// The classes of transformers ignore the share of heads that turns, but for gpt_neox: read as it stands it would give
+// other logits than they do.
+TEST(LanguageConfigs, OnlyNeoxTurnsAPartOfEachHead) {
+  for (const char* variant : {"llama", "mistral", "qwen2_plain", "qwen3"}) {
+    SCOPED_TRACE(variant);
+    const Changed model(variant), table(variant), whole(variant);
+    model.set("partial_rotary_factor", 0.5);
+    model.refuses("partial_rotary_factor: expected 1");
+    json rope = table.config()["rope_parameters"];
+    rope["partial_rotary_factor"] = 0.25;
+    table.set("rope_parameters", rope);
+    table.refuses("partial_rotary_factor: expected 1");
+    whole.set("partial_rotary_factor", 1.0);
+    whole.same_logits();
+  }
+  LanguageConfig config{.channels = 16, .depth = 1, .heads = 2, .hidden = 24};
+  config.rope.partial = 0.5;
+  EXPECT_THAT([&] { make_model(config, Random(1)); },
+              ThrowsMessage<Error>(HasSubstr("files of family llama cannot say its rotary share")));
+  const Changed neox("gpt_neox");
+  EXPECT_EQ(neox.open().language.rope.partial, 0.25);
+  const TemporaryFolder folder;
+  save_model(folder.file("m"), neox.open());
+  EXPECT_EQ(open_model_header(folder.file("m")).language.rope.partial, 0.25);
+}
+
+// What configurations of published checkpoints say beside the model's sizes: it opens, and computes the same.
+TEST(LanguageConfigs, KeysOfPublishedCheckpointsDoNoHarm) {
+  const std::vector<std::pair<const char*, json>> published = {
+      {"llama", {{"max_sequence_length", 2048}, {"pretraining_tp", 1}, {"_name_or_path", "/data/llama-7b"}}},
+      {"llama",
+       {{"is_llama_config", true},
+        {"rope_interleaved", false},
+        {"transformers.js_config", {{"kv_cache_dtype", {{"q4f16", "float16"}, {"fp16", "float16"}}}}}}},
+      {"llama", {{"unsloth_fixed", true}, {"unsloth_version", "2024.9"}, {"pad_token_id", 5}}},
+      {"llama", {{"num_logits_to_keep", 1}, {"seq_length", 4096}, {"model_max_length", 4096}, {"mlp_bias", false}}},
+      {"mistral", {{"attention_dropout", 0.1}, {"attn_implementation", "flash_attention_2"}, {"max_seq_len", 32768}}},
+      {"qwen2_plain", {{"use_mrope", false}, {"seq_length", 32768}, {"max_window_layers", 28}}},
+      {"qwen3", {{"use_sliding_window", false}, {"sliding_window", nullptr}, {"unsloth_fixed", true}}},
+      {"gpt2",
+       {{"n_special", 0},
+        {"predict_special_tokens", true},
+        {"output_past", true},
+        {"_num_labels", 1},
+        {"afn", "gelu"},
+        {"summary_first_dropout", 0.1},
+        {"task_specific_params", {{"text-generation", {{"do_sample", true}, {"max_length", 50}}}}}}},
+      {"gpt_neox", {{"attention_probs_dropout_prob", 0}, {"hidden_dropout_prob", 0.1}, {"num_steps", "global_step1"}}},
+      {"gpt_neox_sequential",
+       {{"custom_pipelines",
+         {{"text-generation", {{"impl", "instruct_pipeline.InstructionTextGenerationPipeline"}}}}}}},
+      {"opt",
+       {{"activation_dropout", 0.0}, {"prefix", "</s>"}, {"learned_embeddings", true}, {"scale_embeddings", false}}},
+  };
+  for (const auto& [variant, keys] : published) {
+    SCOPED_TRACE(variant + (" " + keys.dump()));
+    const Changed model(variant);
+    json tree = model.config();
+    tree.update(keys);
+    model.write(tree);
+    model.same_logits();
+  }
+  const Changed yarn("llama_yarn");
+  json tree = yarn.config();
+  tree["rope_parameters"]["finetuned"] = true;
+  yarn.write(tree);
+  yarn.same_logits();
 }
 
 TEST(LanguageFiles, BareModelsAndBuffersOpen) {
