@@ -237,6 +237,7 @@ void generate(const Common& common, const Generate& options) {
   run.sampling = sampling_of(options, config.sampling);
   if (model.language.positions == "learned") run.context = model.language.context;
   set_length(run, options, config, prompts, folder);
+  run.continues = options.chat.empty() && options.messages.empty();
   run.copies = options.copies;
   run.seed = options.seed;
   if (!options.ignore_end) run.ends = config.ends;
