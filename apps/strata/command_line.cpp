@@ -321,7 +321,8 @@ void describe(CLI::App& app, Options& o) {
   generate->add_option("--route", o.generate.route, "which blocks run; as a rule all in order")->type_name("ROUTE");
   sources(generate, o.generate.sources);
   adapter(generate, o.generate.adapter);
-  count(generate, "--tokens", o.generate.tokens, "new tokens at most; 0: what the model's files say, or 128");
+  count(generate, "--tokens", o.generate.tokens,
+        "new tokens at most; 0: max_new_tokens or max_length of the model's files, or 128");
   count(generate, "--copies", o.generate.copies, "outputs for each prompt", 1);
   generate->add_flag("--greedy", o.generate.greedy, "always the most probable token");
   const auto number = [&](const char* name, std::optional<double>& value, const char* what) {

@@ -156,7 +156,7 @@ struct Generate {
   std::string route;          // empty: all blocks in order
   std::vector<std::string> sources;
   std::string adapter;  // as in Eval
-  int64_t tokens = 0;   // 0: what the model's files say, at least kLeastTokens
+  int64_t tokens = 0;   // 0: what the model's files say, else a usual number
   int64_t copies = 1;
   bool greedy = false;
   // Absent: what generation_config.json says.

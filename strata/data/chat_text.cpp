@@ -3,23 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.h"
+#include "strata/data/chat_answers.h"
 #include "strata/formats/chat_template_file.h"
 
 namespace strata {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-struct Talk {
-  const Json& messages;
-  std::shared_ptr<const Json> tools;
-};
-
-RenderedChat render(const ChatTemplates& templates, const Talk& talk, size_t count, bool ask) {
-  auto part = std::make_shared<Json>(Json::array());
-  for (size_t i = 0; i < count; ++i) part->push_back(talk.messages[i]);
-  return templates.render({.messages = std::move(part), .tools = talk.tools, .add_generation_prompt = ask});
-}
 
 using Ranges = std::vector<std::pair<size_t, size_t>>;  // [begin, end) of a text
 
@@ -41,32 +31,33 @@ bool is_answer(const Json& message) {
 }
 
 [[noreturn]] void refuse_template(size_t message) {
-  fail("chat template: the text of message ", message,
-       " changes with what stands around it, so where the answer is cannot be told; mark answers in the template "
-       "with {% generation %} ... {% endgeneration %}");
+  fail(
+      "chat template: where message ", message,
+      " is in the text cannot be told, as it is written otherwise when more follows or when it is asked for; mark "
+      "answers in the template with {% generation %} ... {% endgeneration %}, or give prompt and completion, two lists "
+      "of messages of which only answers in the second are learned");
 }
 
-// Where the answers of a whole conversation are in its text, but for its first messages: behind what asks for each.
-Ranges answers(const ChatTemplates& templates, const Talk& talk, size_t first, const std::string& whole) {
+// Where the answers of a whole conversation are in its text, but for its first messages.
+Ranges answers(const ChatTemplates& templates, const Conversation& talk, const std::string& whole) {
   Ranges found;
-  for (size_t i = first; i < talk.messages.size(); ++i) {
+  for (size_t i = talk.given; i < talk.messages.size(); ++i) {
     if (!is_answer(talk.messages[i])) continue;
-    const std::string asked = i == 0 ? "" : render(templates, talk, i, true).text;
-    const std::string given = render(templates, talk, i + 1, false).text;
-    if (!given.starts_with(asked) || !whole.starts_with(given)) refuse_template(i + 1);
-    found.emplace_back(asked.size(), given.size());
+    const auto answer = find_answer(templates, talk, i, whole);
+    if (!answer || (!found.empty() && answer->first < found.back().second)) refuse_template(i + 1);
+    found.push_back(*answer);
   }
   return found;
 }
 
-// The marked ranges that belong to no message before `first`.
-Ranges marked(const ChatTemplates& templates, const Talk& talk, size_t first, const RenderedChat& whole) {
+// The marked ranges that belong to no message that is given.
+Ranges marked(const ChatTemplates& templates, const Conversation& talk, const RenderedChat& whole) {
   Ranges found = whole.generated;
-  if (first == 0) return found;
+  if (talk.given == 0) return found;
   // A template may write an end of text behind messages that nothing is asked of.
-  std::string given = render(templates, talk, first, false).text;
-  if (!whole.text.starts_with(given)) given = render(templates, talk, first, true).text;
-  if (!whole.text.starts_with(given)) refuse_template(first);
+  std::string given = render_chat(templates, talk, talk.given, false).text;
+  if (!whole.text.starts_with(given)) given = render_chat(templates, talk, talk.given, true).text;
+  if (!whole.text.starts_with(given)) refuse_template(talk.given);
   std::erase_if(found, [&](const auto& range) { return range.first < given.size(); });
   return found;
 }
@@ -74,13 +65,11 @@ Ranges marked(const ChatTemplates& templates, const Talk& talk, size_t first, co
 }  // namespace
 
 ChatText chat_text(ChatTemplates templates) {
-  return [templates = std::move(templates)](const Conversation& given) {
-    const Json& messages = given.messages;
-    const Talk talk{messages, given.tools ? std::make_shared<const Json>(*given.tools) : nullptr};
-    if (!messages.is_array() || messages.empty()) fail("messages: expected a list of them, found none");
-    const RenderedChat whole = render(templates, talk, messages.size(), false);
-    const Ranges counting = whole.generated.empty() ? answers(templates, talk, given.given, whole.text)
-                                                    : marked(templates, talk, given.given, whole);
+  return [templates = std::move(templates)](const Conversation& talk) {
+    if (!talk.messages.is_array() || talk.messages.empty()) fail("messages: expected a list of them, found none");
+    const RenderedChat whole = render_chat(templates, talk, talk.messages.size(), false);
+    const Ranges counting =
+        whole.generated.empty() ? answers(templates, talk, whole.text) : marked(templates, talk, whole);
     return TextDocument{cut(whole.text, counting), Frame::own};
   };
 }

@@ -9,9 +9,8 @@
 namespace strata {
 
 /// Conversations as a model's own chat template writes them. What counts is what the template marks by {% generation %},
-/// or, where it marks nothing, what each answer adds to the text that asks for it (add_generation_prompt). Throws Error,
-/// when used, for a template whose text of a longer conversation does not begin with that of the shorter one: it then
-/// has to mark the answers.
+/// or, where it marks nothing, what stands behind what asks for each answer (add_generation_prompt), as find_answer finds
+/// it. Throws Error, when used, for a template that writes answers so that they cannot be found: it has to mark them.
 ChatText chat_text(ChatTemplates templates);
 
 /// That of a model's files (name -> text), or plain_chat where they have no template; `name` stands in messages.

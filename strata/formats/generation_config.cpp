@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+constexpr int64_t kUnsaidLength = 20;
 constexpr uint64_t kLargestFile = 16 << 20;
 constexpr const char* kFile = "generation_config.json";
 constexpr const char* kModelConfig = "config.json";
@@ -73,10 +74,6 @@ double above_zero(const JsonFields& fields, const char* key, double fallback, do
 
 }  // namespace
 
-int64_t GenerationConfig::new_tokens_after(int64_t prompt) const {
-  return max_new_tokens ? *max_new_tokens : std::max<int64_t>(0, max_length - prompt);
-}
-
 GenerationConfig generation_config_from_json(const json& json, const std::string& file) {
   const JsonFields fields(json, file);
   GenerationConfig result;
@@ -99,8 +96,9 @@ GenerationConfig generation_config_from_json(const json& json, const std::string
   if (const nlohmann::json* stop = fields.find("stop_strings"))
     result.stop =
         stop->is_string() ? std::vector<std::string>{stop->get<std::string>()} : fields.texts("stop_strings", {});
-  result.max_length = fields.integer("max_length", result.max_length, 0, kMost);
   if (fields.find("max_new_tokens")) result.max_new_tokens = fields.integer("max_new_tokens", 0, 0, kMost);
+  if (const int64_t length = fields.integer("max_length", kUnsaidLength, 0, kMost); length != kUnsaidLength)
+    result.max_length = length;
   result.bos = one_id(fields, "bos_token_id");
   result.pad = one_id(fields, "pad_token_id");
   result.ends = ids(fields, "eos_token_id");

@@ -14,15 +14,14 @@ namespace strata {
 /// What a checkpoint says about generating with it.
 struct GenerationConfig {
   Sampling sampling;
-  int64_t max_length = 20;                // prompt and output together; max_new_tokens goes before it
   std::optional<int64_t> max_new_tokens;  // of output
+  /// Prompt and output together; max_new_tokens goes before it. 20, the default that old versions of transformers wrote
+  /// out, counts as nothing said.
+  std::optional<int64_t> max_length;
   std::optional<int32_t> bos, pad;
   std::vector<int32_t> ends;              // eos_token_id: the one that comes is put out, then generation ends
   std::vector<std::string> stop;          // texts that end the output
   std::vector<std::string> not_followed;  // keys that ask for what Strata does not do, such as num_beams 4
-
-  /// How many tokens may follow a prompt of so many.
-  int64_t new_tokens_after(int64_t prompt) const;
 };
 
 /// Reads generation_config.json of Hugging Face transformers, 4 or 5. Keys that are absent or null have its defaults

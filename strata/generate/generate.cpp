@@ -49,6 +49,10 @@ class Loop {
       fail("generate: prompt ", index, " has no tokens; begin it with the model's first token or any other");
     if (options_.context > 0 && std::ssize(prompt) > options_.context)
       fail("generate: prompt ", index, " has ", prompt.size(), " tokens, the model's context is ", options_.context);
+    std::optional<StreamDecoder> decoder;
+    if (tokenizer_) decoder.emplace(*tokenizer_);
+    if (decoder && options_.continues)
+      for (const int32_t id : prompt) static_cast<void>(decoder->push(id));
     for (int64_t copy = 0; copy < options_.copies; ++copy) {
       Sequence& sequence = sequences_.emplace_back();
       sequence.result.prompt = index;
@@ -60,7 +64,7 @@ class Loop {
       if (sequence.most == 0) sequence.result.reason = "length";
       sequence.random = Random(options_.seed).fork(static_cast<uint64_t>(copy));
       if (options_.constraint) sequence.constraint = options_.constraint();
-      if (tokenizer_) sequence.decoder.emplace(*tokenizer_);
+      sequence.decoder = decoder;
       sequence.stops = StopStrings(options_.stop);
     }
   }

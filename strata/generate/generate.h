@@ -32,6 +32,9 @@ struct GenerateOptions {
   uint64_t seed = 0;          // copy c of any prompt draws from the stream (seed, c), whatever is generated beside it
   std::vector<int32_t> ends;  // ids that end an output; the one that comes is its last token
   std::vector<std::string> stop;  // texts that end an output, and are not in its text
+  /// The text of an output goes on from its prompt's: some tokenizers drop a space in front of the first token, here that
+  /// of the prompt. False: the output is a text of its own, such as an answer in a conversation.
+  bool continues = false;
   bool log_probabilities = false;
   int64_t top_log_probabilities = 0;  // so many alternatives for each token
   bool cached = true;                 // earlier rows are not run again

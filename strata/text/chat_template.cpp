@@ -8,6 +8,32 @@
 
 namespace strata {
 
+namespace {
+
+using nlohmann::ordered_json;
+
+// Names under which programs pass a model's reasoning, the one that templates read first.
+constexpr const char* kReasoning[] = {"reasoning_content", "thinking", "reasoning"};
+
+// A message as transformers shows it to templates. Keys that are null are left out: OpenAI's programs write
+// "tool_calls": null, and templates ask whether the key is there. Reasoning stands under both names that templates read.
+ordered_json normalised(const ordered_json& message) {
+  if (!message.is_object()) fail("chat: expected each message to be an object with \"role\" and \"content\"");
+  ordered_json kept = ordered_json::object();
+  const ordered_json* reasoning = nullptr;
+  for (const char* name : kReasoning)
+    if (const auto found = message.find(name); !reasoning && found != message.end() && !found->is_null())
+      reasoning = &*found;
+  if (reasoning) kept["thinking"] = *reasoning;
+  for (const auto& [key, value] : message.items())
+    if (!value.is_null()) kept[key] = value;
+  if (reasoning) kept["reasoning_content"] = *reasoning;
+  if (!kept.contains("role")) fail("chat: expected each message to be an object with \"role\" and \"content\"");
+  return kept;
+}
+
+}  // namespace
+
 struct ChatTemplate::Parsed {
   std::string name;
   jinja::Body body;
@@ -45,13 +71,11 @@ const ChatTemplate& ChatTemplates::find(std::string_view name, bool with_tools) 
 RenderedChat ChatTemplates::render(const Chat& chat, std::string_view name, const ChatTemplateLimits& limits,
                                    std::optional<std::time_t> now) const {
   if (!chat.messages || !chat.messages->is_array()) fail("chat: expected a list of messages");
-  for (const auto& message : *chat.messages)
-    if (!message.is_object() || !message.contains("role"))
-      fail("chat: expected each message to be an object with \"role\" and \"content\"");
-  nlohmann::ordered_json variables = nlohmann::ordered_json::object();
+  ordered_json variables = ordered_json::object();
   for (const auto& [token, text] : special_tokens) variables[token] = text;
-  variables["messages"] = *chat.messages;
-  variables["tools"] = chat.tools ? *chat.tools : nlohmann::ordered_json();
+  variables["messages"] = ordered_json::array();
+  for (const auto& message : *chat.messages) variables["messages"].push_back(normalised(message));
+  variables["tools"] = chat.tools ? *chat.tools : ordered_json();
   variables["documents"] = nullptr;
   variables["add_generation_prompt"] = chat.add_generation_prompt;
   if (chat.more) variables.update(*chat.more);

@@ -46,7 +46,8 @@ class ChatTemplate {
 
 /// A conversation as transformers' apply_chat_template takes it.
 struct Chat {
-  /// [{"role": "user", "content": "..."}, ...]: an array of objects.
+  /// [{"role": "user", "content": "..."}, ...]: an array of objects. As in transformers, templates do not see keys that
+  /// are null, and see what is called `thinking` or `reasoning` as `reasoning_content` too.
   std::shared_ptr<const nlohmann::ordered_json> messages;
   std::shared_ptr<const nlohmann::ordered_json> tools;  // null: none
   /// Further variables, an object; null: none.

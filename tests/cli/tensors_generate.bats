@@ -43,3 +43,17 @@ assert result["new_tokens"] == 20 and result["prompt_tokens"] == 6'
   run "$STRATA" generate $MODEL --ids 4000
   [ "$status" -eq 1 ]
 }
+
+@test "generate: the length is that of generation_config.json, the prompt counted or not" {
+  local folder=$BATS_TEST_TMPDIR/model
+  cp -r $MODEL "$folder"
+  new_tokens() { "$STRATA" generate "$folder" "$@" --greedy --ignore-end --json --quiet | python3 -c 'import json, sys; print(*[len(each["ids"]) for each in json.load(sys.stdin)["outputs"]])'; }
+  echo '{"max_length": 10}' >"$folder/generation_config.json"
+  [ "$(new_tokens --ids 3,5,7 --ids 3)" = "7 9" ]
+  [ "$(new_tokens --ids 3,5,7 --tokens 12)" = 12 ]
+  refuses 1 "max_length is 10, prompt included, and a prompt has 10 tokens; give --tokens" "$STRATA" generate "$folder" --ids 1,2,3,4,5,6,7,8,9,1
+  echo '{"max_length": 10, "max_new_tokens": 4}' >"$folder/generation_config.json"
+  [ "$(new_tokens --ids 3,5,7)" = 4 ]
+  echo '{"max_length": 20}' >"$folder/generation_config.json"
+  [ "$(new_tokens --ids 3,5,7)" = 128 ]
+}

@@ -19,17 +19,16 @@ GenerationConfig read(const std::string& text) {
 }
 
 TEST(GenerationConfig, DefaultsAreThoseOfTransformers) {
-  for (const char* text :
-       {"{}", R"({"do_sample": null, "top_k": null, "eos_token_id": null, "max_new_tokens": null})"}) {
+  for (const char* text : {"{}", R"({"do_sample": null, "top_k": null, "eos_token_id": null, "max_new_tokens": null})",
+                           R"({"max_length": 20})"}) {
     const GenerationConfig config = read(text);
     EXPECT_FALSE(config.sampling.sample);
     EXPECT_EQ(config.sampling.top_k, 50);
     EXPECT_EQ(config.sampling.temperature, 1);
     EXPECT_EQ(config.sampling.top_p, 1);
     EXPECT_EQ(config.sampling.repetition_penalty, 1);
-    EXPECT_EQ(config.max_length, 20);
-    EXPECT_EQ(config.new_tokens_after(15), 5);
-    EXPECT_EQ(config.new_tokens_after(25), 0);
+    EXPECT_EQ(config.max_length, std::nullopt);
+    EXPECT_EQ(config.max_new_tokens, std::nullopt);
     EXPECT_TRUE(config.ends.empty());
     EXPECT_TRUE(config.not_followed.empty());
   }
@@ -53,7 +52,8 @@ TEST(GenerationConfig, ReadsWhatFilesSay) {
   EXPECT_THAT(config.sampling.bad_words, ElementsAre(ElementsAre(1), ElementsAre(2, 3)));
   EXPECT_EQ(config.sampling.forced_first, 7);
   EXPECT_THAT(config.sampling.forced_last, ElementsAre(8));
-  EXPECT_EQ(config.new_tokens_after(90), 50);
+  EXPECT_EQ(config.max_length, 100);
+  EXPECT_EQ(config.max_new_tokens, 50);
   EXPECT_EQ(config.bos, 1);
   EXPECT_EQ(config.pad, std::nullopt);
   EXPECT_THAT(config.ends, ElementsAre(2, 9));

@@ -135,6 +135,28 @@ TEST(Generate, EndsWhereItIsTold) {
   EXPECT_EQ(generate(model.stack(), {bytes("abc")}, options, &tokenizer)[0].reason, "length");
 }
 
+TEST(Generate, TextGoesOnFromThePrompt) {
+  const Model model = bytes_model();
+  TokenizerConfig config;
+  config.model.vocab = {{"\u2581a", 0}, {"\u2581b", 1}};
+  config.decoder = {{.kind = DecoderStep::Kind::metaspace, .text = "\u2581"}};
+  const Tokenizer tokenizer(std::move(config), "test");
+  GenerateOptions options{.route = identity(4), .max_new_tokens = 3, .copies = 2, .continues = true};
+  for (int32_t id = 0; id < 256; ++id)
+    if (id != 1) options.sampling.suppress.push_back(id);
+  std::string streamed;
+  options.on_token = [&](const GeneratedPiece& piece) {
+    streamed += piece.copy == 1 ? piece.text : "";
+    return true;
+  };
+  for (const auto& output : generate(model.stack(), {{0, 0}}, options, &tokenizer)) EXPECT_EQ(output.text, " b b b");
+  EXPECT_EQ(streamed, " b b b");
+  options.stop = {" b"};
+  EXPECT_EQ(generate(model.stack(), {{0}}, options, &tokenizer)[0].tokens.size(), 1U);
+  options.continues = false;
+  EXPECT_EQ(generate(model.stack(), {{0}}, options, &tokenizer)[0].text, "b");
+}
+
 TEST(Generate, OutputKeepsToItsGrammar) {
   const Model model = bytes_model();
   const Tokenizer tokenizer = byte_tokenizer();

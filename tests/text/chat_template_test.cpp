@@ -265,5 +265,27 @@ TEST(ChatTemplate, ChatsFindTheirTemplate) {
   EXPECT_THROW((void)templates.render(chat), Error);
 }
 
+// The expected texts are those of apply_chat_template in transformers 5.24.
+TEST(ChatTemplate, MessagesLoseNullsAndHaveTheirReasoningUnderTheNamesTemplatesRead) {
+  ChatTemplates templates;
+  templates.templates.emplace_back("default", ChatTemplate("{% for m in messages %}{{ m | tojson }}{% endfor %}"));
+  const auto seen = [&](const char* messages) {
+    Chat chat;
+    chat.messages = std::make_shared<ordered_json>(ordered_json::parse(messages));
+    return templates.render(chat).text;
+  };
+  EXPECT_EQ(seen(R"([{"role": "assistant", "content": null, "tool_calls": null, "x": [null, {"y": null}]}])"),
+            R"({"role": "assistant", "x": [null, {"y": null}]})");
+  EXPECT_EQ(seen(R"([{"role": "assistant", "content": "a", "reasoning": "r"}])"),
+            R"({"thinking": "r", "role": "assistant", "content": "a", "reasoning": "r", "reasoning_content": "r"})");
+  EXPECT_EQ(seen(R"([{"role": "assistant", "thinking": "t", "reasoning_content": null, "reasoning": "r"}])"),
+            R"({"thinking": "t", "role": "assistant", "reasoning": "r", "reasoning_content": "t"})");
+  EXPECT_EQ(seen(R"([{"role": "assistant", "reasoning_content": "c", "thinking": "t"}])"),
+            R"({"thinking": "t", "role": "assistant", "reasoning_content": "c"})");
+  EXPECT_EQ(seen(R"([{"role": "assistant", "reasoning_content": null, "content": "a"}])"),
+            R"({"role": "assistant", "content": "a"})");
+  EXPECT_THROW((void)seen(R"([{"role": null, "content": "a"}])"), Error);
+}
+
 }  // namespace
 }  // namespace strata

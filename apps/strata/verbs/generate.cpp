@@ -146,6 +146,22 @@ void constrain(GenerateOptions& run, const std::string& text, const std::string&
   run.constraint = [grammar, trie] { return make_constraint(grammar, trie); };
 }
 
+// --tokens, else what the model's files say: max_new_tokens, else max_length, which counts the prompt.
+void set_length(GenerateOptions& run, const Generate& options, const GenerationConfig& config,
+                const std::vector<std::vector<int32_t>>& prompts, const std::string& folder) {
+  if (options.tokens > 0 || config.max_new_tokens || !config.max_length) {
+    run.max_new_tokens = options.tokens > 0 ? options.tokens : config.max_new_tokens.value_or(kUsualTokens);
+    return;
+  }
+  const int64_t length = *config.max_length;
+  for (const auto& prompt : prompts)
+    if (std::ssize(prompt) >= length)
+      fail(folder, "/generation_config.json: max_length is ", length, ", prompt included, and a prompt has ",
+           prompt.size(), " tokens; give --tokens");
+  run.max_new_tokens = length;
+  run.context = run.context > 0 ? std::min(run.context, length) : length;
+}
+
 std::string token_text(const std::optional<Tokenizer>& tokenizer, int32_t id) {
   return tokenizer ? tokenizer->token(id) : "";
 }
@@ -219,8 +235,9 @@ void generate(const Common& common, const Generate& options) {
   run.route = options.route.empty() ? identity(model.depth()) : parse_route(options.route);
   run.sources = &open.stacks;
   run.sampling = sampling_of(options, config.sampling);
-  run.max_new_tokens = options.tokens > 0 ? options.tokens : config.max_new_tokens.value_or(kUsualTokens);
   if (model.language.positions == "learned") run.context = model.language.context;
+  set_length(run, options, config, prompts, folder);
+  run.continues = options.chat.empty() && options.messages.empty();
   run.copies = options.copies;
   run.seed = options.seed;
   if (!options.ignore_end) run.ends = config.ends;
