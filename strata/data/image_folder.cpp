@@ -88,10 +88,29 @@ std::vector<ImageFile> files_below(const std::string& folder, const std::string&
   return files;
 }
 
-std::string split_folder(const std::string& folder, const std::string& split) {
+bool has(const std::string& folder, const char* name) {
   std::error_code error;
-  for (const char* name : split == "train" ? std::vector{"train"} : std::vector{"test", "val"})
-    if (fs::is_directory(folder + "/" + name, error)) return folder + "/" + name;
+  return fs::is_directory(folder + "/" + name, error);
+}
+
+// Whether some folder in it holds images.
+bool holds_classes(const std::string& folder) {
+  std::error_code error;
+  for (const auto& name : class_folders(folder))
+    for (fs::directory_iterator at(folder + "/" + name, error), end; !error && at != end; at.increment(error))
+      if (!hidden(at->path()) && image_file_name(at->path().string())) return true;
+  return false;
+}
+
+// Without train/ there is nothing to learn from, but something to be tested on: test/, val/, or the folder itself.
+std::string split_folder(const std::string& folder, const std::string& split) {
+  if (split == "train") {
+    if (has(folder, "train")) return folder + "/train";
+    fail(folder, ": expected images to learn from in train/CLASS/, found no train/");
+  }
+  for (const char* name : {"test", "val"})
+    if (has(folder, name)) return folder + "/" + name;
+  if (!has(folder, "train")) return folder;
   fail(folder, ": found train/ but neither test/ nor val/; put images to test with into test/CLASS/");
 }
 
@@ -110,16 +129,16 @@ Tensor read_image(const std::string& path) {
 }
 
 bool is_image_folder(const std::string& folder) {
-  std::error_code error;
-  return fs::is_directory(folder + "/train", error);
+  return has(folder, "train") || has(folder, "test") || has(folder, "val") || holds_classes(folder);
 }
 
 ImageSet read_image_folder(const std::string& folder, const std::string& split) {
-  const std::string from = split_folder(folder, split);
+  const std::string from = split_folder(folder, split), named_by = has(folder, "train") ? folder + "/train" : from;
   ImageSet set;
-  set.classes = class_folders(folder + "/train");
+  set.classes = class_folders(named_by);
   if (set.classes.empty())
-    fail(folder, "/train: expected a folder of images for each class, found none; move the images into train/CLASS/");
+    fail(named_by, ": expected a folder of images for each class, found none; move the images into ", named_by,
+         "/CLASS/");
   struct Item {
     std::string place;  // in the order
     ImageFile file;

@@ -4,12 +4,12 @@
 
 namespace strata {
 
-/// Whether a folder holds a folder "train".
+/// Whether a folder holds a folder "train", "test" or "val", or folders with images in them.
 bool is_image_folder(const std::string& folder);
 
 /// A split of images in one folder for each class: train/CLASS/**.png, .jpg, .jpeg, and test/ or val/ for "test" (the
-/// layout of torchvision's ImageFolder). Classes are the folders of train/, sorted by name, for both splits. Images
-/// stand in an order that depends on their names alone and mixes the classes, so that the first so many are a fair
+/// layout of torchvision's ImageFolder). Classes are the folders of train/, sorted by name, for both splits; without
+/// train/ there is "test" alone, whose classes are the folders of test/, val/ or, lacking both, `folder`. Images stand in an order that depends on their names alone and mixes the classes, so that the first so many are a fair
 /// sample. They are decoded when asked for (image_file.h), and kept while there is room. Throws Error for a missing
 /// split, a class that training does not know, and classes without images.
 ImageSet read_image_folder(const std::string& folder, const std::string& split);

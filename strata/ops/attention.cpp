@@ -34,6 +34,13 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
   return at::matmul(probabilities, v);
 }
 
+// Without an order of rows there is no last key to count back from.
+void check_window(int64_t window, bool causal) {
+  if (window < 0 || (window > 0 && !causal))
+    fail("attention: expected a window of 0, for all keys, or of at least 1 with causal attention, got ", window,
+         causal ? "" : " without causal", "; a window counts back from each query's own row");
+}
+
 at::Tensor split_heads(const at::Tensor& x, int64_t batch, int64_t length, int64_t heads) {
   return x.reshape({batch, length, heads, x.size(1) / heads}).transpose(1, 2);  // (b t) (h d) -> b h t d
 }
@@ -115,6 +122,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
     fail("attention: expected q [", query_rows.count, ", heads * head_dim] and k, v [", key_rows.count, ", same] with ",
          heads, " heads, got q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " in ", query_rows.sequences,
          " and ", key_rows.sequences, " sequences");
+  check_window(window, causal);
   const int64_t sequences = query_rows.sequences;
   if (q.size(0) == 0) return at::zeros_like(q);
   if (!query_rows.ragged() && !key_rows.ragged()) {
@@ -144,13 +152,14 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads, bool causal,
                      int64_t window) {
   if (q.dim() != 3 || k.dim() != 3 || k.sym_sizes() != v.sym_sizes() || q.sym_size(0) != k.sym_size(0) ||
-      q.sym_size(2) != k.sym_size(2) || heads < 1 || q.sym_size(2) % heads != 0 || window < 0 ||
+      q.sym_size(2) != k.sym_size(2) || heads < 1 || q.sym_size(2) % heads != 0 ||
       (causal && q.sym_size(1) > k.sym_size(1)))
     fail(
         "attention: expected q [sequences, queries, heads * head_dim] and k, v [sequences, keys, heads * head_dim] "
         "with ",
-        heads, " heads, no more queries than keys where causal and a window >= 0, got q ", q.sym_sizes(), ", k ",
-        k.sym_sizes(), ", v ", v.sym_sizes(), " and a window of ", window);
+        heads, " heads, no more queries than keys where causal, got q ", q.sym_sizes(), ", k ", k.sym_sizes(), ", v ",
+        v.sym_sizes());
+  check_window(window, causal);
   const auto split = [heads](const at::Tensor& x) { return x.unflatten_symint(-1, {heads, -1}).transpose(1, 2); };
   return attend(split(q), split(k), split(v), causal, nullptr, window).transpose(1, 2).flatten(-2);
 }

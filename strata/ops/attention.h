@@ -11,7 +11,7 @@ namespace strata::ops {
 ///   the keys
 ///   causal    query i of a sequence sees keys 0 .. i + (keys - queries): with a cache, the queries are the last rows
 ///   scores    when asked for: per sequence [heads, queries, keys] softmax weights, concatenated flat
-///   window    of a causal query, 0 for all: the last `window` keys it may see, its own included (Beltagy et al. 2020)
+///   window    0 for all, else, causal only, the last `window` keys a query may see, its own included (Beltagy et al. 2020)
 ///   returns   [query rows, heads * head_dim]
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
                      const Rows& query_rows, const Rows& key_rows, bool causal, at::Tensor* scores = nullptr,

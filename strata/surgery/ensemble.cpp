@@ -16,6 +16,17 @@ void check_members(const std::vector<Tensor>& members) {
       fail("ensemble: expected outputs of one shape, got ", members.front().sizes(), " and ", member.sizes());
 }
 
+// Columns of a member's logits in the order of classes; undefined where they are in it.
+Tensor columns_of(const EnsembleMember& member) {
+  if (member.classes.empty()) return {};
+  const Tensor classes = at::tensor(member.classes, at::kLong), in_order = at::arange(classes.size(0), at::kLong);
+  const auto [sorted, columns] = classes.sort();
+  if (!at::equal(sorted, in_order))
+    fail("ensemble: expected each class 0 to ", classes.size(0) - 1, " once among those of a member's logits, got ",
+         c10::ArrayRef<int64_t>(member.classes));
+  return at::equal(columns, in_order) ? Tensor() : columns;
+}
+
 }  // namespace
 
 Tensor mean_of(const std::vector<Tensor>& members) {
@@ -46,10 +57,12 @@ Score score_ensemble(const std::vector<EnsembleMember>& members, const ImageSet&
   if (members.empty()) fail("ensemble: expected members, got none");
   std::vector<RunOptions> options(members.size());
   std::vector<Runner> runners;
+  std::vector<Tensor> columns;
   for (size_t i = 0; i < members.size(); ++i) {
     check_scorable(*members[i].stack, set, batch);
     options[i].sources = members[i].sources;
     runners.emplace_back(*members[i].stack, options[i]);
+    columns.push_back(columns_of(members[i]));
   }
   const c10::InferenceMode no_gradients;
   int64_t correct = 0;
@@ -61,7 +74,7 @@ Score score_ensemble(const std::vector<EnsembleMember>& members, const ImageSet&
     for (size_t i = 0; i < members.size(); ++i)
       for (auto& logits :
            route_outputs(runners[i], members[i].routes, image_stream(normalised(pixels, members[i].images))))
-        outputs.push_back(std::move(logits));
+        outputs.push_back(columns[i].defined() ? logits.index_select(1, columns[i]) : std::move(logits));
     const Tensor log_probabilities = ensemble_log_probabilities(outputs, average);
     correct += log_probabilities.argmax(1).eq(labels).sum().item<int64_t>();
     loss -= log_probabilities.gather(1, labels.unsqueeze(1)).to(at::kDouble).sum().item<double>();

@@ -31,10 +31,11 @@ struct EnsembleMember {
   std::vector<Route> routes;
   ImageConfig images;  // how this model wants its pixels
   const StackSources* sources = nullptr;
+  std::vector<int64_t> classes = {};  // what class each of its logits is of; empty: class 0, 1, ...
 };
 
 /// Accuracy and loss of the members' average over all images. Throws Error when there are no members, or when they tell
-/// different numbers of classes apart.
+/// different numbers of classes apart, and when a member's classes are not each one other.
 Score score_ensemble(const std::vector<EnsembleMember>& members, const ImageSet& set, int64_t batch, Average average);
 
 }  // namespace strata

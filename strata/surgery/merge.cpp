@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <set>
 
 #include "strata/base/error.h"
+#include "strata/base/suggest.h"
 #include "strata/surgery/combine.h"
 
 namespace strata {
@@ -105,12 +107,24 @@ class Merger {
     if (other.is_language() && other.language.tied != template_->language.tied)
       fail("merge: expected the head of ", name, template_->language.tied ? " to be" : " not to be",
            " its embedding as in the first model, found ", template_->language.tied ? "two tables" : "one table");
-    if (other.classes != template_->classes)
-      fail("merge: expected the classes of ", name, " to be those of the first model, found others; ",
-           other.classes.size(), " and ", template_->classes.size(), " classes");
+    check_same_classes(name, other.classes);
     if (other.pixel_mean != template_->pixel_mean || other.pixel_std != template_->pixel_std)
       fail("merge: expected ", name,
            " to want its pixels normalised as the first model does, found another mean or std");
+  }
+
+  // Rows of two heads are mixed, so they have to be of the same classes.
+  void check_same_classes(const std::string& name, const std::vector<std::string>& found) const {
+    const auto& expected = template_->classes;
+    if (found.size() != expected.size())
+      fail("merge: expected the classes of ", name, " to be those of the first model, found others; ", found.size(),
+           " and ", expected.size(), " classes");
+    const auto [here, there] = std::mismatch(found.begin(), found.end(), expected.begin());
+    if (here == found.end()) return;
+    const bool order = std::multiset(found.begin(), found.end()) == std::multiset(expected.begin(), expected.end());
+    fail("merge: expected the classes of ", name, " to be those of the first model, found ",
+         order ? "the same in another order" : "others", ": class ", here - found.begin(), " is ", in_quotes(*here),
+         ", not ", in_quotes(*there), "; fine-tune both on one data set, or take whole blocks by a route");
   }
 
   // Blocks are called as the base calls them, or the first input; what comes from another model carries its name.

@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "strata/base/checksum.h"
 #include "strata/base/error.h"
 #include "strata/base/threads.h"
+#include "strata/data/classes.h"
 #include "strata/data/loader.h"
 #include "strata/train/objective.h"
 
@@ -15,10 +17,29 @@ namespace {
 
 constexpr int64_t kExamBatch = 500;
 
+// A set whose labels are the numbers of the classes that a kept head tells apart.
+ImageSet labelled(const Recipe& recipe, const ImageSet& set, std::string& warning) {
+  const ModelConfig& model = recipe.model;
+  if (model.start.empty() || model.fresh_head || std::ssize(set.classes) != model.vit.classes) return set;
+  const Model start = open_model_header(model.start);
+  if (start.vit.classes != model.vit.classes) return set;
+  std::string found;
+  try {
+    ImageSet result = labelled_for(start.classes, set, found);
+    if (!found.empty()) warning = "train: " + found + "; model.fresh_head = true begins with a new head";
+    return result;
+  } catch (const Error& error) {
+    fail("train: ", error.what(), "; or set model.fresh_head = true for a new head");
+  }
+}
+
 class ImageLesson final : public Lesson {
  public:
   ImageLesson(const Recipe& recipe, const ImageSet& train, const ImageSet& test)
-      : recipe_(recipe), train_(train), exam_(test, recipe.data.images, kExamBatch) {}
+      : recipe_(recipe),
+        train_(labelled(recipe, train, warning_)),
+        test_(labelled(recipe, test, warning_)),
+        exam_(test_, recipe.data.images, kExamBatch) {}
 
   std::string checksum() const override {
     const auto bytes = [](const Tensor& value) {
@@ -49,11 +70,13 @@ class ImageLesson final : public Lesson {
             static_cast<double>(count) / static_cast<double>(units())};
   }
 
+  std::string warning() const override { return warning_; }
   const Exam* exam() const override { return exam_.samples() > 0 ? &exam_ : nullptr; }
 
   void finish(Model& model) const override {
-    if (!train_.classes.empty() && std::ssize(train_.classes) == recipe_.model.vit.classes)
-      model.classes = train_.classes;
+    // Outputs without a class in the data keep their numbers.
+    if (train_.classes.size() <= model.classes.size())
+      std::copy(train_.classes.begin(), train_.classes.end(), model.classes.begin());
     model.pixel_mean = recipe_.data.images.mean;
     model.pixel_std = recipe_.data.images.std;
     model.fit = fit_of(recipe_);
@@ -61,7 +84,8 @@ class ImageLesson final : public Lesson {
 
  private:
   const Recipe& recipe_;
-  const ImageSet& train_;
+  std::string warning_;
+  ImageSet train_, test_;
   ImageExam exam_;
   std::optional<ImageLoader> loader_;
   ImageBatch batch_;

@@ -21,6 +21,8 @@ class Lesson {
   virtual std::string checksum() const = 0;
   /// Throws Error when the data are none for this recipe's model.
   virtual void check() const = 0;
+  /// What whoever trains should know; empty where there is nothing.
+  virtual std::string warning() const { return {}; }
 
   /// Begins to make batches, from that of `first_step` on.
   virtual void start(int64_t first_step) = 0;

@@ -402,6 +402,7 @@ TrainResult Run::measure() {
 
 TrainResult Run::go() {
   lesson_->check();
+  if (const std::string warning = lesson_->warning(); !warning.empty()) tell(TrainMessage::Kind::warning, warning);
   std::error_code error;
   if (options_.restart && fs::exists(folder_.path, error)) {
     std::vector<std::string> old = find_event_files(folder_.path);

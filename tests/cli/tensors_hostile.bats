@@ -5,6 +5,14 @@ setup_file() {
   command -v "$STRATA" >/dev/null || [ -x "$STRATA" ]
   export MODEL=$BATS_FILE_TMPDIR/run/model
   "$STRATA" train fashion/plain --set train.steps=2 --set data.limit=64 --set data.test_limit=32 --set eval.orders=0 --out "$BATS_FILE_TMPDIR/run" --quiet >/dev/null
+  # The classes of the images below.
+  python3 - "$MODEL/config.json" <<'PYTHON'
+import json, sys
+config = json.load(open(sys.argv[1]))
+config["id2label"] = {str(i): f"class{i}" for i in range(10)}
+config["label2id"] = {f"class{i}": i for i in range(10)}
+json.dump(config, open(sys.argv[1], "w"))
+PYTHON
 }
 
 setup() {
@@ -93,7 +101,7 @@ PYTHON
   for split in train test; do
     cp -r "$DATA/$split/class9" "$DATA/$split/class99"
   done
-  refuses 1 "below 10" "$STRATA" eval "$MODEL" --data "$DATA"
+  refuses 1 "found 1 of 11 that are not: 'class99'" "$STRATA" eval "$MODEL" --data "$DATA"
   refuses 1 "model.classes to 11" "$STRATA" train fashion/plain --set data.set="$DATA" --set train.steps=3 --out "$BATS_TEST_TMPDIR/train" --quiet
 }
 

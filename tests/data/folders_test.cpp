@@ -124,6 +124,29 @@ TEST(ImageFolder, ClassesAreFoldersSortedByName) {
             (at::IntArrayRef{5, 1, 4, 4}));
 }
 
+// What is only to be tested on needs no train/.
+TEST(ImageFolder, WithoutImagesToLearnFrom) {
+  const Classes folder;
+  const LoadOptions options{.fit = exact_fit(8, 10), .channels = 3};
+  const ImageSet expected = load_images(folder.path(), "test", options);
+  const auto same = [&](const std::string& path) {
+    const ImageSet found = load_images(path, "test", options);
+    EXPECT_EQ(found.classes, expected.classes) << path;
+    EXPECT_TRUE(at::equal(found.labels, expected.labels)) << path;
+    EXPECT_TRUE(at::equal(image_batch(found, 0, 2), image_batch(expected, 0, 2))) << path;
+    refuses(path, "train", "found no train/", options);
+  };
+  fs::remove_all(folder.path() + "/train");
+  same(folder.path());
+  same(folder.path() + "/val");
+  fs::rename(folder.path() + "/val", folder.path() + "/test");
+  same(folder.path());
+  fs::remove_all(folder.path() + "/test/cat");
+  EXPECT_EQ(load_images(folder.path(), "test", options).classes, std::vector<std::string>{"dog"});
+  fs::remove_all(folder.path() + "/test/dog");
+  refuses(folder.path(), "test", "test: expected a folder of images for each class");
+}
+
 TEST(ImageFolder, SaysWhatIsWrong) {
   const Classes folder;
   EXPECT_THAT([&] { shape_of(load_images(folder.path(), "train")); },

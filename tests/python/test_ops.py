@@ -1,6 +1,8 @@
 """Every operator of torch.ops.strata against PyTorch's own: values, gradients, what compile and export make of it."""
 
 import math
+import pathlib
+import re
 from dataclasses import dataclass
 from typing import Callable
 
@@ -20,6 +22,7 @@ def swiglu(x):
 def self_attention(qkv, heads, causal=False):
     q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in qkv.chunk(3, -1))
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.size(-1))
+    assert causal or window == 0
     if causal:
         scores = scores.masked_fill(torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1), -math.inf)
     return (scores.softmax(-1) @ v).transpose(1, 2).flatten(-2)
@@ -44,6 +47,7 @@ def attention(q, k, v, heads, causal=False, window=0):
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
     age = torch.arange(k.size(2) - q.size(2), k.size(2))[:, None] - torch.arange(k.size(2))
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.size(-1))
+    assert causal or window == 0
     if causal:
         scores = scores.masked_fill((age < 0) | ((age >= window) & (window > 0)), -math.inf)
     return (scores.softmax(-1) @ v).transpose(1, 2).flatten(-2)
@@ -295,9 +299,23 @@ def test_kernels_below_refuse_missing_weights():
         ops._pre_norm_mlp(x.to("meta"), [None] * 6, 1e-5, 0, True, True)
 
 
+def registered():
+    return {schema.name.removeprefix("strata::"): schema for schema in torch._C._jit_get_all_schemas()
+            if schema.name.startswith("strata::")}
+
+
+def test_every_operator_is_documented():
+    """docs/python.md lists each public operator with its arguments, in order, and no other."""
+    page = (pathlib.Path(__file__).parents[2] / "docs/python.md").read_text().split("## Operators")[1].split("\n## ")[0]
+    rows = "\n".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    documented = {name: [argument.split("=")[0].strip() for argument in arguments.split(",")]
+                  for name, arguments in re.findall(r"`(\w+)\(([^)]*)\)`", rows)}
+    assert documented == {name: [argument.name for argument in schema.arguments]
+                          for name, schema in registered().items() if not name.startswith("_")}
+
+
 def test_every_operator_is_tested():
-    names = {schema.name.removeprefix("strata::") for schema in torch._C._jit_get_all_schemas()
-             if schema.name.startswith("strata::")}
+    names = set(registered())
     tested = {case.op._opname for case in CASES} | {op._qualified_op_name.removeprefix("strata::") for op, _ in raw_cases()}
     assert names == tested | {"adamw_"}
 
@@ -407,6 +425,8 @@ def test_adamw_respects_autograd():
     (lambda: ops.activation(torch.randn(3, 4), "gelou"), "'gelou'"),
     (lambda: ops.gated(torch.randn(3, 5), "relu"), "2 hidden"),
     (lambda: ops.attention(torch.randn(1, 4, 6), torch.randn(1, 3, 6), torch.randn(1, 3, 6), 2, True), "no more queries"),
+    (lambda: ops.attention(*torch.randn(3, 1, 4, 6), 2, False, 2), "got 2 without causal"),
+    (lambda: ops.attention(*torch.randn(3, 1, 4, 6), 2, True, -1), "expected a window of 0"),
     (lambda: ops.rotate(torch.randn(3, 8), 2, torch.randn(3, 3), torch.randn(3, 3)), "with 2 heads"),
     (lambda: ops.rotate(torch.randn(3, 8), 2, torch.randn(2, 2), torch.randn(2, 2)), "with 2 heads"),
     (lambda: ops.pre_norm_mlp(*map(torch.randn, ((3, 4), (4,), (4,), (5, 4), (5,), (4, 6), (4,)))), r"up \[6, 4\]"),
@@ -431,6 +451,17 @@ def test_adamw_respects_autograd():
 def test_wrong_input(call, words):
     with pytest.raises(RuntimeError, match=words):
         call()
+
+
+def test_transforms_of_functions_are_refused():
+    """As docs/python.md says: torch.func has no rule for our fused level, and neither has forward mode."""
+    x = torch.randn(5)
+    for transform in (lambda f: torch.func.grad(f)(x), lambda f: torch.func.jvp(f, (x,), (x,))):
+        with pytest.raises(RuntimeError):
+            transform(lambda t: ops.gelu(t).sum())
+    with strata.composite():
+        want = torch.func.grad(lambda t: F.gelu(t).sum())(x)
+        torch.testing.assert_close(torch.func.grad(lambda t: ops.gelu(t).sum())(x), want)
 
 
 def test_follows_the_threads_of_torch():

@@ -24,16 +24,17 @@ Tensor logits(const Stack& stack, const Route& route, const Tensor& images, cons
   return run(stack, route, image_stream(images), options).x();
 }
 
-// embed, the blocks one after the other by hand, head: what a route must reproduce.
-Tensor by_hand(const Stack& stack, const std::vector<int>& order, const Tensor& images) {
+// embed, the blocks one after the other by hand, head: what a route must reproduce. `slots` are 0, 1, ... unless given.
+Tensor by_hand(const Stack& stack, const std::vector<int>& order, const Tensor& images,
+               const std::vector<int64_t>& slots = {}) {
   const RunOptions options;
   const Runner runner(stack, options);
   Stream x = runner.embed(image_stream(images));
   const Given nothing;
-  for (const int block : order)
-    for (const auto& part : stack.blocks[block]->parts()) {
-      Pass pass{.given = nothing};
-      const Weights weights(stack.weights, "blocks." + std::to_string(block) + "." + part.name + ".");
+  for (size_t i = 0; i < order.size(); ++i)
+    for (const auto& part : stack.blocks[order[i]]->parts()) {
+      Pass pass{.given = nothing, .place = {.slot = slots.empty() ? static_cast<int64_t>(i) : slots[i]}};
+      const Weights weights(stack.weights, "blocks." + std::to_string(order[i]) + "." + part.name + ".");
       x = add(x, part.block->forward(weights, x, pass));
     }
   return runner.head(x).x();
@@ -140,7 +141,10 @@ TEST(Exact, SlotAdapterReadsTheTableBySlot) {
 
   const Tensor with = logits(stack, shuffled, images);
   EXPECT_GT(worst(with, logits(plain, shuffled, images)), 1e-3);
-  // With E != 0, permuting blocks changes the output, also when all blocks are copies: E belongs to slots.
+  // With E != 0, permuting blocks changes the output.
+  for (const auto& order : all_orders(4))
+    if (order != identity(4)) EXPECT_GT(worst(logits(stack, order, images), logits(stack, identity(4), images)), 1e-3);
+  // But not when all blocks are copies: E belongs to slots, so that only another E does.
   for (auto& entry : stack.weights.entries())
     for (int i = 1; i < 4; ++i)
       if (const std::string prefix = "blocks." + std::to_string(i) + "."; entry.name.starts_with(prefix))
@@ -151,8 +155,40 @@ TEST(Exact, SlotAdapterReadsTheTableBySlot) {
   stack.weights.set("shared.slot_table", table.flip(0));
   const Tensor flipped = logits(stack, identity(4), images);
   EXPECT_GT(worst(copies, flipped), 1e-6);
-  stack.weights.set("shared.slot_table", table.flip(0).flip(0));
-  EXPECT_TRUE(at::equal(copies, logits(stack, identity(4), images)));
+}
+
+// Slots are names of rows of the table: called otherwise, rows and all, they say the same.
+TEST(Exact, RowsOfTheSlotTableGoWithTheirSlots) {
+  VitConfig config = small_vit();
+  const Tensor images = random_tensor({2, 1, 8, 8}, 25);
+  config.slots = "position";
+  Stack stack = random_vit(config, 24);
+  const Tensor table = stack.weights.at("shared.slot_table");
+  const auto permute = [&](const Tensor& rows) { stack.weights.set("shared.slot_table", table.index_select(0, rows)); };
+  const std::vector<int> order{2, 0, 3, 1};
+  const std::vector<int64_t> slots{3, 1, 0, 2};  // of the steps
+  const Tensor expected = logits(stack, parse_route("2,0,3,1"), images);
+  EXPECT_TRUE(at::equal(by_hand(stack, order, images), expected));
+  EXPECT_GT(worst(by_hand(stack, order, images, slots), expected), 1e-3);  // slots alone
+  permute(at::tensor(slots, at::kLong).argsort());                         // row slots[i] is what row i was
+  EXPECT_GT(worst(by_hand(stack, order, images), expected), 1e-3);         // rows alone
+  EXPECT_TRUE(at::equal(by_hand(stack, order, images, slots), expected));
+
+  // A block that adds nothing moves those behind it to later slots.
+  for (auto& entry : stack.weights.entries())
+    if (entry.name.starts_with("blocks.3.") &&
+        (entry.name.find(".out.") != std::string::npos || entry.name.find(".down.") != std::string::npos ||
+         entry.name.find(".place.linear.") != std::string::npos))
+      entry.value.zero_();
+  permute(at::arange(4, at::kLong));
+  const Tensor three = logits(stack, parse_route("1,0,2"), images);
+  for (const auto& [route, rows] : std::vector<std::pair<const char*, std::vector<int64_t>>>{
+           {"3,1,0,2", {3, 0, 1, 2}}, {"1,3,0,2", {0, 3, 1, 2}}, {"1,0,3,2", {0, 1, 3, 2}}}) {
+    permute(at::arange(4, at::kLong));
+    EXPECT_GT(worst(logits(stack, parse_route(route), images), three), 1e-6) << route;
+    permute(at::tensor(rows, at::kLong));
+    EXPECT_TRUE(at::equal(logits(stack, parse_route(route), images), three)) << route;
+  }
 }
 
 // With the adapters' linear layers at zero, gelu(0) = 0 leaves plain LayerShuffle, bit for bit.

@@ -87,6 +87,24 @@ TEST(Ensemble, IdenticalRoutesPredictAsOne) {
               score(model.stack(), identity(4), set, {}, 50).loss, 1e-5);
 }
 
+// A model whose head has its rows in another order says the same, so averaging the two changes nothing.
+TEST(Ensemble, MembersMayCountTheirClassesInAnotherOrder) {
+  const Model model = small_model(3, 4, "none", at::kFloat);
+  Model turned = model;
+  const std::vector<int64_t> classes{2, 0, 3, 1};
+  const Tensor rows = at::tensor(classes, at::kLong);
+  for (const char* name : {"head.weight", "head.bias"})
+    turned.stack().weights.set(name, model.stack().weights.at(name).index_select(0, rows));
+  const ImageSet set = small_images(50);
+  EnsembleMember one{&model.stack(), {identity(4)}, {}, nullptr}, other{&turned.stack(), {identity(4)}, {}, nullptr};
+  const Score alone = score_ensemble({one}, set, 20, Average::probabilities);
+  EXPECT_NE(score_ensemble({one, other}, set, 20, Average::probabilities), alone);
+  other.classes = classes;
+  EXPECT_EQ(score_ensemble({one, other}, set, 20, Average::probabilities), alone);
+  other.classes = {2, 0, 3, 0};
+  EXPECT_THROW(score_ensemble({one, other}, set, 20, Average::probabilities), Error);
+}
+
 TEST(Ensemble, RoutesThroughSourcesTakePart) {
   const Model a = small_model(1, 4, "none", at::kFloat), b = small_model(2, 4, "none", at::kFloat);
   const ImageSet set = small_images(20);

@@ -311,7 +311,9 @@ TEST(Merge, ModelsThatDoNotFit) {
   };
   refuse(deep, "one depth");
   refuse(single, "dtype");
-  refuse(other_classes, "classes");
+  refuse(other_classes, "found others: class 0 is 'w', not 'LABEL_0'");
+  other_classes.classes = {"LABEL_0", "LABEL_2", "LABEL_1", "LABEL_3"};
+  refuse(other_classes, "found the same in another order: class 1 is 'LABEL_2', not 'LABEL_1'");
   refuse(other_pixels, "pixels");
   refuse(hidden, "hidden");
   VitConfig wide = a.vit;

@@ -100,6 +100,51 @@ TEST(FineTune, TheFingerprintFollowsTheWeightsAndNotTheirPlace) {
   EXPECT_NE(fingerprint(finetune(folder.file("moved"))), before);
 }
 
+// A folder's classes are sorted by name, those of a checkpoint need not be.
+TEST(FineTune, ClassesInAnotherOrderAreFoundByName) {
+  const TemporaryFolder folder;
+  tiny_checkpoint(folder.file("model"), 2);
+  const Recipe recipe = finetune(folder.file("model"));
+  TrainData turned = tiny_data();
+  const std::vector<std::string> known = turned.train.classes;
+  for (ImageSet* set : {&turned.train, &turned.test}) {
+    set->labels = at::tensor({2, 0, 3, 1}, at::kLong).index_select(0, set->labels);
+    set->classes = {known[1], known[3], known[0], known[2]};
+  }
+  const TrainResult expected = train(recipe, tiny_data(), {.run_folder = folder.file("a"), .quiet = true}),
+                    found = train(recipe, turned, {.run_folder = folder.file("b"), .quiet = true});
+  EXPECT_EQ(found.sequential, expected.sequential);
+  const Model a = open_model(expected.model_folder), b = open_model(found.model_folder);
+  EXPECT_EQ(b.classes, known);
+  for (const auto& entry : a.stack().weights.entries())
+    EXPECT_TRUE(at::equal(entry.value, b.stack().weights.at(entry.name))) << entry.name;
+}
+
+TEST(FineTune, ClassesThatNobodyKnows) {
+  const TemporaryFolder folder;
+  tiny_checkpoint(folder.file("model"), 2);
+  const auto tune = [&](const std::vector<std::string>& classes, const char* run,
+                        const std::vector<std::string>& changes = {}) {
+    TrainData data = tiny_data();
+    data.train.classes = data.test.classes = classes;
+    std::string warnings;
+    const auto hear = [&](const TrainMessage& message) {
+      if (message.kind == TrainMessage::Kind::warning) warnings += message.text;
+    };
+    const TrainResult made =
+        train(finetune(folder.file("model"), changes), data, {.run_folder = folder.file(run), .on_message = hear});
+    return std::pair(warnings, open_model(made.model_folder).classes);
+  };
+  const std::vector<std::string> others{"a", "b", "c", "d"}, some{"a", "b", "c", "top left"},
+      none{"LABEL_0", "LABEL_1", "LABEL_2", "LABEL_3"};
+  EXPECT_THAT([&] { tune(some, "some"); }, ThrowsMessage<Error>(HasSubstr("3 of 4 that are not: 'a', 'b', 'c'")));
+  EXPECT_EQ(tune(some, "fresh", {"model.fresh_head=true"}), std::pair(std::string(), some));
+  const auto [warned, named] = tune(others, "others");
+  EXPECT_THAT(warned, HasSubstr("model.fresh_head = true begins with a new head"));
+  EXPECT_EQ(named, others);
+  EXPECT_EQ(tune(none, "none").second.front(), "top left");
+}
+
 TEST(FineTune, OtherClassesAndSizes) {
   const TemporaryFolder folder;
   tiny_checkpoint(folder.file("model"), 2);

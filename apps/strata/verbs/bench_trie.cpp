@@ -44,7 +44,11 @@ std::vector<Comparison> bench_tries(const Bench& options) {
   } else {
     models.push_back(open_model(options.model));
   }
-  const ImageSet set = load_for(models.front(), options.data, "test", kTrieImages);
+  // Fresh models know no classes.
+  const ImageSet set =
+      options.model.empty()
+          ? load_images(options.data, "test", {.limit = kTrieImages, .fit = models.front().fit, .channels = 1})
+          : load_for(models.front(), options.data, "test", kTrieImages);
   std::vector<Comparison> all;
   for (const Model& model : models) {
     const int64_t depth = model.stack().depth();

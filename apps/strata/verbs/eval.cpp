@@ -9,6 +9,7 @@
 #include "apps/strata/verbs/shared.h"
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/data/classes.h"
 #include "strata/eval/score.h"
 #include "strata/route/order.h"
 #include "strata/route/parse.h"
@@ -98,6 +99,12 @@ std::vector<EnsembleMember> members_of(const OpenModels& open, size_t models, co
   std::vector<EnsembleMember> members;
   for (size_t i = 0; i < models; ++i) {
     EnsembleMember member{&open.models[i]->stack(), {}, images_of(*open.models[i]), &open.stacks};
+    if (i > 0) {
+      ClassMap map = map_classes("model " + open.folders[i], open.models[i]->classes, open.folders[0] + "'s classes",
+                                 open.first().classes);
+      warn(map.warning);
+      member.classes = std::move(map.to);
+    }
     for (const auto& route : work.routes)
       if (i == 0 || !names_sources(route)) member.routes.push_back(route);
     const RunOptions run_options{.sources = &open.stacks};

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "apps/strata/table.h"
 #include "apps/strata/verbs/shared.h"
@@ -15,6 +16,7 @@
 #include "strata/base/file.h"
 #include "strata/blocks/patches.h"
 #include "strata/blocks/tokens.h"
+#include "strata/data/classes.h"
 #include "strata/eval/score.h"
 #include "strata/models/peft.h"
 #include "strata/route/parse.h"
@@ -200,10 +202,8 @@ Probing probing(const Merge& options, const Model& model) {
   if (!options.data.empty() || fashion) {
     try {
       Probing result;
-      result.set = load_for(model, options.data.empty() ? "fashion-mnist" : options.data, "train", options.images);
-      if (const int64_t most = result.set.labels.max().item<int64_t>(); most >= vit.classes)
-        fail("--data: the model tells ", vit.classes, " classes apart, but '", result.set.name, "' has labels up to ",
-             most, "; give the data it was trained for");
+      result.set = load_images(options.data.empty() ? "fashion-mnist" : options.data, "train",
+                               {.limit = options.images, .fit = model.fit, .channels = vit.image_channels});
       result.input = images_for(model, normalised(image_batch(result.set, 0, result.set.size()), images_of(model)));
       result.name = result.set.name;
       return result;
@@ -247,12 +247,24 @@ Check check_interface(const Work& work, const Model& merged, const Merge& option
       }
   }
   if (!data.exam && !data.set.labels.defined()) return check;
-  // Each model is asked in its own normalisation of the images.
+  // Each model is asked in its own normalisation of the images, and by its own numbers of the classes.
+  std::set<std::string> warnings;
   const auto add = [&](const std::string& name, const Model& model) {
     const Route route = identity(model.stack().depth());
-    check.scores.emplace_back(name, model.is_language()
-                                        ? score(model.stack(), route, *data.exam)
-                                        : score(model.stack(), route, data.set, images_of(model), kBatch));
+    if (model.is_language()) return void(check.scores.emplace_back(name, score(model.stack(), route, *data.exam)));
+    ImageSet set;
+    std::string warning;
+    try {
+      set = labelled_for(model.classes, data.set, warning);
+    } catch (const Error& error) {
+      if (!options.data.empty() && &model == &merged) throw;
+      warning = error.what();  // of a route merge, blocks count, whatever the heads of their models tell apart
+    }
+    // Images that nobody asked for by name are there for the activations.
+    if (!warning.empty() && options.data.empty()) return;
+    if (!warning.empty() && warnings.insert(warning).second) warn(warning);
+    if (set.labels.defined())
+      check.scores.emplace_back(name, score(model.stack(), route, set, images_of(model), kBatch));
   };
   add("merged", merged);
   for (const auto& key : work.order) add(key, *work.models.at(key));

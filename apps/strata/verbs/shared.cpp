@@ -9,6 +9,7 @@
 
 #include "strata/base/error.h"
 #include "strata/data/chat_text.h"
+#include "strata/data/classes.h"
 #include "strata/models/peft.h"
 #include "strata/route/name.h"
 #include "strata/train/codec.h"
@@ -78,7 +79,16 @@ ImageConfig images_of(const Model& model) {
 }
 
 ImageSet load_for(const Model& model, const std::string& data, const std::string& split, int64_t limit) {
-  return load_images(data, split, {.limit = limit, .fit = model.fit, .channels = model.vit.image_channels});
+  std::string warning;
+  ImageSet set = labelled_for(
+      model.classes, load_images(data, split, {.limit = limit, .fit = model.fit, .channels = model.vit.image_channels}),
+      warning);
+  warn(warning);
+  return set;
+}
+
+void warn(const std::string& text) {
+  if (!text.empty()) std::cerr << "warning: " << text << "\n";
 }
 
 std::string percent(double fraction) {

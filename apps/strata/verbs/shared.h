@@ -50,8 +50,12 @@ OpenModels open_models(const std::vector<std::string>& given, const std::vector<
 /// How the model wants its pixels.
 ImageConfig images_of(const Model& model);
 
-/// A data set in the size and channels that the model takes.
+/// A data set in the size and channels that the model takes, labelled by the model's numbers of its classes
+/// (data/classes.h). Warns where names do not say which class is which.
 ImageSet load_for(const Model& model, const std::string& data, const std::string& split, int64_t limit);
+
+/// A line on standard error, unless there is nothing to say.
+void warn(const std::string& text);
 
 /// Questions for a language model on a text, in windows of what it reads, 256 tokens at most: about `tokens` of what
 /// training keeps by default, or of what it holds out.
