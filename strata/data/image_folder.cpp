@@ -43,7 +43,7 @@ class ImageFiles final : public ImageSource {
 
   std::string identity() const override {
     std::string all;
-    for (const auto& file : files_) all += file.name + " " + std::to_string(file.bytes) + "\n";
+    for (const auto& file : files_) all += file.name + "\n";
     return checksum(all);
   }
 
@@ -82,9 +82,7 @@ std::vector<ImageFile> files_below(const std::string& folder, const std::string&
   std::error_code error;
   for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     if (hidden(at->path()) || !image_file_name(at->path().string()) || !is(*at, fs::file_type::regular)) continue;
-    const uint64_t bytes = at->file_size(error);
-    if (error) fail(at->path().string(), ": cannot be read: ", error.message());
-    files.push_back({at->path().string(), name + at->path().string().substr(folder.size()), bytes});
+    files.push_back({at->path().string(), name + at->path().string().substr(folder.size())});
   }
   if (error) fail(folder, ": cannot be read: ", error.message());
   return files;

@@ -19,7 +19,6 @@ ImageSet read_image_folder(const std::string& folder, const std::string& split);
 struct ImageFile {
   std::string path;
   std::string name;
-  uint64_t bytes = 0;
 };
 std::shared_ptr<const ImageSource> image_files(std::vector<ImageFile> files, int64_t most_kept);
 

@@ -15,6 +15,8 @@ struct Score {
   double bits_per_byte = 0;  // of text; 0 for images
 
   bool is_text() const { return bits_per_byte > 0; }
+  bool measured() const { return samples > 0; }  // false: nothing was held out to be measured on
+  double measure() const { return is_text() ? bits_per_byte : accuracy; }
   bool operator==(const Score&) const = default;
 };
 

@@ -61,22 +61,25 @@ Interval wilson(double share, int64_t samples, double confidence) {
   return {std::max(0.0, centre - reach), std::min(1.0, centre + reach)};
 }
 
+MeanAndSd mean_and_sd(const std::vector<double>& values) {
+  if (values.empty()) return {};
+  const auto n = static_cast<double>(values.size());
+  // Around the first value, so that equal values have no spread at all.
+  double shift = 0, squares = 0;
+  for (const double value : values) shift += value - values[0];
+  const double mean = values[0] + shift / n;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return {mean, values.size() > 1 ? std::sqrt(squares / (n - 1)) : 0};
+}
+
 Spread spread_of(const std::vector<double>& values, double population, double confidence) {
   check_confidence(confidence);
   if (values.empty()) fail("spread: expected at least one value, got none");
   const auto n = static_cast<double>(values.size());
-  Spread spread{.routes = std::ssize(values), .population = population, .least = values[0], .most = values[0]};
-  // Around the first value, so that equal values have no spread at all.
-  double shift = 0;
-  for (const double value : values) {
-    shift += value - values[0];
-    spread.least = std::min(spread.least, value);
-    spread.most = std::max(spread.most, value);
-  }
-  spread.mean = values[0] + shift / n;
-  double squares = 0;
-  for (const double value : values) squares += (value - spread.mean) * (value - spread.mean);
-  if (values.size() > 1) spread.sd = std::sqrt(squares / (n - 1));
+  const auto [mean, sd] = mean_and_sd(values);
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  Spread spread{
+      .routes = std::ssize(values), .population = population, .mean = mean, .sd = sd, .least = *least, .most = *most};
   double reach = 0;
   if (n < population)
     reach = values.size() > 1

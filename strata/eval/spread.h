@@ -18,6 +18,12 @@ double normal_z(double confidence);
 /// Confidence interval of a proportion, 0 .. 1, measured on `samples` independent samples (Wilson 1927).
 Interval wilson(double share, int64_t samples, double confidence);
 
+/// The standard deviation is that of a sample, 0 for fewer than two values.
+struct MeanAndSd {
+  double mean = 0, sd = 0;
+};
+MeanAndSd mean_and_sd(const std::vector<double>& values);
+
 /// A number measured along several routes, all on the same images.
 struct Spread {
   int64_t routes = 0;

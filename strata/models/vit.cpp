@@ -18,10 +18,10 @@ struct Size {
 };
 
 // Ti and S: Touvron et al. 2021 (DeiT); M: Beyer et al. 2022 (big_vision); B: Dosovitskiy et al. 2021. 0.02 suits
-// widths of hundreds of channels; at 48, about 1 / sqrt(48) learns much faster (Fashion-MNIST, 150 steps, blocks in
-// order: 78.5 % against 62.0 %).
+// widths of hundreds of channels. At 48, 0.07 is where both ends of Fashion-MNIST do well (600 steps, seeds 3 and 4,
+// plain in order and LayerShuffle in any order: 0.05 83.0 and 79.2 %, 0.07 84.3 and 79.3 %, 0.15 84.4 and 74.6 %).
 constexpr std::array kSizes{
-    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10, 0.15}, Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
+    Size{"fashion", 28, 1, 7, 48, 6, 3, 96, 10, 0.07}, Size{"Ti/16", 224, 3, 16, 192, 12, 3, 768, 1000},
     Size{"S/16", 224, 3, 16, 384, 12, 6, 1536, 1000},  Size{"M/16", 224, 3, 16, 512, 12, 8, 2048, 1000},
     Size{"B/32", 224, 3, 32, 768, 12, 12, 3072, 1000}, Size{"B/16", 224, 3, 16, 768, 12, 12, 3072, 1000},
 };

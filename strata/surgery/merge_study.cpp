@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/eval/spread.h"
 #include "strata/route/order.h"
 #include "strata/surgery/ensemble.h"
+#include "strata/train/route_scores_json.h"
 
 namespace strata {
 namespace {
@@ -73,12 +75,7 @@ nlohmann::ordered_json json_of(const MergeStudyResult& result) {
   auto runs = nlohmann::ordered_json::array();
   for (const auto& run : result.runs) {
     nlohmann::ordered_json cells;
-    for (const auto& [what, scores] : run.cells)
-      cells[what] = {{"routes", scores.routes},
-                     {"mean", scores.mean},
-                     {"sd", scores.sd},
-                     {"least", scores.least},
-                     {"most", scores.most}};
+    for (const auto& [what, scores] : run.cells) cells[what] = scores;
     runs.push_back({{"seed", run.seed}, {"accuracy", cells}});
   }
   return {{"study", result.config.name}, {"samples", result.samples}, {"runs", runs}};
@@ -139,15 +136,14 @@ std::string merge_study_markdown(const MergeStudyResult& result) {
   std::string text = "| what | top-1, per cent | sd over merges or orders | worst |\n|---|---|---|---|\n";
   const auto& runs = result.runs;
   for (size_t i = 0; !runs.empty() && i < runs.front().cells.size(); ++i) {
-    double mean = 0, spread = 0, over = 0, least = 1;
-    const auto count = static_cast<double>(runs.size());
+    double over = 0, least = 1;
+    std::vector<double> means;
     for (const auto& run : runs) {
-      mean += run.cells[i].scores.mean / count;
-      over += run.cells[i].scores.sd / count;
+      means.push_back(run.cells[i].scores.mean);
+      over += run.cells[i].scores.sd / static_cast<double>(runs.size());
       least = std::min(least, run.cells[i].scores.least);
     }
-    for (const auto& run : runs) spread += (run.cells[i].scores.mean - mean) * (run.cells[i].scores.mean - mean);
-    spread = runs.size() > 1 ? std::sqrt(spread / (count - 1)) : 0;
+    const auto [mean, spread] = mean_and_sd(means);
     const bool several = runs.front().cells[i].scores.routes > 1;
     text += fmt::format("| {} | {} ± {} | {} | {} |\n", runs.front().cells[i].what, per_cent(mean), per_cent(spread),
                         several ? per_cent(over) : "", several ? per_cent(least) : "");

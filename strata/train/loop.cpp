@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -19,6 +20,7 @@
 #include "strata/base/progress.h"
 #include "strata/base/threads.h"
 #include "strata/base/version.h"
+#include "strata/eval/spread.h"
 #include "strata/formats/event_file.h"
 #include "strata/kernels/isa.h"
 #include "strata/models/peft.h"
@@ -26,6 +28,7 @@
 #include "strata/route/print.h"
 #include "strata/train/image_lesson.h"
 #include "strata/train/metrics.h"
+#include "strata/train/route_scores_json.h"
 #include "strata/train/state.h"
 #include "strata/train/text_lesson.h"
 
@@ -75,6 +78,7 @@ RunIdentity identity_of(const Recipe& recipe, const Lesson& lesson) {
 }
 
 std::string score_text(const Score& score) {
+  if (!score.measured()) return "nothing was held out to be measured on";
   if (score.is_text()) return fmt::format("{:.3f} bits per byte", score.bits_per_byte);
   return fmt::format("test accuracy {:.1f} %, loss {:.3f}", 100 * score.accuracy, score.loss);
 }
@@ -104,25 +108,13 @@ Json to_json(const Score& score) {
   return json;
 }
 
-Json to_json(const RouteScores& scores) {
-  return {{"routes", scores.routes},
-          {"mean", scores.mean},
-          {"sd", scores.sd},
-          {"least", scores.least},
-          {"most", scores.most}};
-}
-
 void write_result(const RunFolder& folder, const Recipe& recipe, const RunIdentity& identity,
                   const TrainResult& result) {
-  const Json json{{"name", recipe.name},
-                  {"recipe", identity.recipe},
-                  {"evaluation", eval_text(recipe)},
-                  {"sequential", to_json(result.sequential)},
-                  {"steps", result.steps},
-                  {"seconds", result.seconds},
-                  {"loss", result.loss},
-                  {"arbitrary", to_json(result.arbitrary)},
-                  {"model", "model"}};
+  Json json{{"name", recipe.name},   {"recipe", identity.recipe}, {"evaluation", eval_text(recipe)},
+            {"steps", result.steps}, {"seconds", result.seconds}, {"loss", result.loss},
+            {"model", "model"}};
+  if (result.sequential.measured()) json["sequential"] = to_json(result.sequential);
+  if (result.arbitrary.routes > 0) json["arbitrary"] = result.arbitrary;
   write_file_atomic(folder.result(), json.dump(1) + "\n");
 }
 
@@ -133,12 +125,11 @@ std::optional<TrainResult> finished(const RunFolder& folder, const Recipe& recip
   try {
     const Json json = Json::parse(read_text(folder.result(), kMostResult));
     if (json.at("recipe") != wanted || json.at("evaluation") != eval_text(recipe)) return std::nullopt;
-    const Json &sequential = json.at("sequential"), &arbitrary = json.at("arbitrary");
     TrainResult result;
-    result.sequential = {sequential.at("samples"), sequential.at("accuracy"), sequential.at("loss"),
-                         sequential.value("bits_per_byte", 0.0)};
-    result.arbitrary = {arbitrary.at("routes"), arbitrary.at("mean"), arbitrary.at("sd"), arbitrary.at("least"),
-                        arbitrary.at("most")};
+    if (const auto known = json.find("sequential"); known != json.end())
+      result.sequential = {known->at("samples"), known->at("accuracy"), known->at("loss"),
+                           known->value("bits_per_byte", 0.0)};
+    if (const auto known = json.find("arbitrary"); known != json.end()) known->get_to(result.arbitrary);
     result.loss = json.at("loss").is_null() ? std::nan("") : json.at("loss").get<double>();
     result.steps = json.at("steps");
     result.seconds = json.at("seconds");
@@ -171,6 +162,7 @@ class Run {
   void note(const std::string& text) { tell(TrainMessage::Kind::note, text); }
   void tell(TrainMessage::Kind kind, const std::string& text);
   void resume();
+  int64_t next_batch(int64_t step);
   double step(int64_t step);
   void save(int64_t step);
   [[noreturn]] void stop_at(int64_t step, const Draw& draw, const char* what, double value);
@@ -240,17 +232,32 @@ void Run::resume() {
 }
 
 void Run::stop_at(int64_t step, const Draw& draw, const char* what, double value) {
-  std::vector<std::string> ignored;
-  const auto last = load_state(folder_.state(), ignored);
+  std::string kept = "no checkpoint had been written yet";
+  try {
+    std::vector<std::string> ignored;
+    if (const auto last = load_state(folder_.state(), ignored))
+      kept = fmt::format("the last good checkpoint is that of step {} in {}", last->step, folder_.state());
+  } catch (const Error& error) {
+    kept = error.what();
+  }
   fail("train: the ", what, " became ", value, " at step ", step + 1, " under route ", print_route(draw.route), "; ",
-       last ? fmt::format("the last good checkpoint is that of step {} in {}", last->step, folder_.state())
-            : "no checkpoint had been written yet",
-       "; a lower optimiser.lr (now ", recipe_.optimiser.lr,
+       kept, "; a lower optimiser.lr (now ", recipe_.optimiser.lr,
        "), a longer schedule.warmup or optimiser.clip = 1 may help");
 }
 
+// What is learned by then does not hang on a file that cannot be read.
+int64_t Run::next_batch(int64_t step) {
+  try {
+    return lesson_->next();
+  } catch (const Error& error) {
+    if (step == first_step_) throw;
+    save(step);
+    fail(error.what(), "; the ", step, " steps done are kept in ", folder_.state(), ", and the same command goes on");
+  }
+}
+
 double Run::step(int64_t step) {
-  const int64_t sequences = lesson_->next();
+  const int64_t sequences = next_batch(step);
   const Draw draw = strata::draw(recipe_.sampler, model_.stack().depth(), sequences,
                                  Random(recipe_.train.seed).fork(kRoutes).fork(step));
   const int64_t pieces = std::min(recipe_.train.accumulate, sequences);
@@ -435,23 +442,31 @@ std::unique_ptr<Lesson> lesson_of(const Recipe& recipe, const TrainData& data) {
 }
 
 RouteScores summarise(const std::vector<Score>& scores) {
-  RouteScores result{.routes = std::ssize(scores)};
-  if (scores.empty()) return result;
-  const auto measure = [](const Score& score) { return score.is_text() ? score.bits_per_byte : score.accuracy; };
-  result.least = result.most = measure(scores[0]);
-  for (const auto& score : scores) {
-    result.mean += measure(score) / static_cast<double>(scores.size());
-    result.least = std::min(result.least, measure(score));
-    result.most = std::max(result.most, measure(score));
-  }
-  double squares = 0;
-  for (const auto& score : scores) squares += (measure(score) - result.mean) * (measure(score) - result.mean);
-  result.sd = scores.size() > 1 ? std::sqrt(squares / static_cast<double>(scores.size() - 1)) : 0;
-  return result;
+  if (scores.empty()) return {};
+  std::vector<double> values;
+  values.reserve(scores.size());
+  for (const auto& score : scores) values.push_back(score.measure());
+  const auto [mean, sd] = mean_and_sd(values);
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return {.routes = std::ssize(values), .mean = mean, .sd = sd, .least = *least, .most = *most};
+}
+
+Recipe with_steps(Recipe recipe, const TrainData& data) {
+  if (recipe.train.epochs == 0) return recipe;
+  const int64_t all = recipe.is_text() ? data.text.size() : data.train.size();
+  const int64_t batch = recipe.train.batch * (recipe.is_text() ? recipe.data.text.context : 1);
+  recipe.train.steps =
+      static_cast<int64_t>(std::ceil(recipe.train.epochs * static_cast<double>(all) / static_cast<double>(batch)));
+  recipe.train.epochs = 0;
+  if (recipe.schedule.warmup > recipe.train.steps)
+    fail("train: expected schedule.warmup to be at most the ", recipe.train.steps, " steps of train.epochs, got ",
+         recipe.schedule.warmup);
+  return recipe;
 }
 
 TrainResult train(const Recipe& recipe, const TrainData& data, const TrainOptions& options) {
-  return Run(recipe, data, options).go();
+  const Recipe counted = with_steps(recipe, data);
+  return Run(counted, data, options).go();
 }
 
 TrainResult train(const Recipe& recipe, const TrainOptions& options) {

@@ -63,6 +63,10 @@ std::unique_ptr<Lesson> lesson_of(const Recipe& recipe, const TrainData& data);
 /// The model that training begins with: fresh, or that of model.start made ready for this recipe.
 Model first_model(const Recipe& recipe);
 
+/// The recipe with train.steps in place of train.epochs: batches that hold the training images, or so many tokens, that
+/// often, rounded up.
+Recipe with_steps(Recipe recipe, const TrainData& data);
+
 /// Trains as the recipe says, or goes on where a killed run of the same recipe stopped: the weights at the end are the
 /// same bits either way, at the same thread count and kernel level. A run that is complete is not repeated. Throws
 /// Error when the loss is no longer finite (naming step, route and the last checkpoint), when the disk is full (the

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "strata/base/checksum.h"
 #include "strata/base/error.h"
@@ -24,7 +25,10 @@ void check(const Recipe& recipe, const std::string& file) {
   if (train.batch % train.accumulate != 0)
     fail_usage(file, ": expected train.batch to be a multiple of train.accumulate, got ", train.batch, " and ",
                train.accumulate);
-  if (recipe.schedule.warmup > train.steps)
+  if (train.epochs > 0 && train.steps > 0)
+    fail_usage(file, ": expected train.steps or train.epochs, got both: ", train.steps, " and ", train.epochs,
+               "; set train.epochs to 0 to count steps");
+  if (train.epochs == 0 && recipe.schedule.warmup > train.steps)
     fail_usage(file, ": expected schedule.warmup to be at most train.steps = ", train.steps, ", got ",
                recipe.schedule.warmup);
   if (recipe.data.resize.size() > 2)
@@ -137,7 +141,9 @@ Recipe parse_recipe(const std::string& toml, const std::string& file, const std:
   Recipe defaults = model.start.empty() ? empty_recipe(kind) : defaults_of(kind, model.start);
   if (model.start.empty() && kind == DataKind::images) defaults.model.vit = vit_size(model.size);
   if (model.start.empty() && kind == DataKind::text) defaults.model.language = language_size(model.size);
+  const int64_t usual = std::exchange(defaults.train.steps, -1);
   Recipe recipe = read_on_top(defaults, tree, overrides);
+  if (recipe.train.steps < 0) recipe.train.steps = recipe.train.epochs > 0 ? 0 : usual;
   if (!model.start.empty() && !recipe.is_text()) scale_resize(recipe, defaults);
   if (recipe.name.empty()) recipe.name = fs::path(file).stem().string();
   check(recipe, file);

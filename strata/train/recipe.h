@@ -111,6 +111,7 @@ inline auto enum_names(Precision) {
 
 struct TrainConfig {
   int64_t steps = 600;
+  double epochs = 0;       // above 0, in place of steps: passes over the training images or tokens
   int64_t batch = 64;      // samples per update
   int64_t accumulate = 1;  // pieces a batch is computed in, one after the other, all under the route of the step
   uint64_t seed = 0;       // names everything random: weights, batches, augmentation, routes
@@ -123,6 +124,7 @@ struct TrainConfig {
 template <class Visit>
 void fields(TrainConfig& config, Visit&& visit) {
   visit("steps", config.steps, at_least(0));
+  visit("epochs", config.epochs, between(0, 1e6));
   visit("batch", config.batch, at_least(1));
   visit("accumulate", config.accumulate, at_least(1));
   visit("seed", config.seed, at_least(0));

@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
+#include "strata/eval/spread.h"
 #include "strata/route/order.h"
+#include "strata/train/route_scores_json.h"
 
 namespace strata {
 namespace {
@@ -27,19 +28,12 @@ Cell over_seeds(const SuiteResult& result, const std::string& recipe, Value valu
   std::vector<double> values;
   for (const auto& run : result.runs)
     if (run.recipe == recipe) values.push_back(value(run));
-  Cell cell{.count = std::ssize(values)};
-  for (const double v : values) cell.mean += v / static_cast<double>(values.size());
-  for (const double v : values) cell.sd += (v - cell.mean) * (v - cell.mean);
-  cell.sd = values.size() > 1 ? std::sqrt(cell.sd / static_cast<double>(values.size() - 1)) : 0;
-  return cell;
+  const auto [mean, sd] = mean_and_sd(values);
+  return {mean, sd, std::ssize(values)};
 }
 
 bool is_text(const SuiteResult& result) {
   return !result.runs.empty() && result.runs.front().sequential.is_text();
-}
-
-double measure_of(const Score& score) {
-  return score.is_text() ? score.bits_per_byte : score.accuracy;
 }
 
 // Per cent, or bits per byte.
@@ -59,14 +53,6 @@ std::string columns_removed(const SuiteResult& result, const std::string& recipe
             number(over_seeds(result, recipe, [&](const SuiteRun& run) { return (run.*scores)[i].mean; }).mean,
                    is_text(result));
   return text;
-}
-
-Json json_of(const RouteScores& scores) {
-  return {{"routes", scores.routes},
-          {"mean", scores.mean},
-          {"sd", scores.sd},
-          {"least", scores.least},
-          {"most", scores.most}};
 }
 
 std::string removed_text(const SuiteConfig& config) {
@@ -120,7 +106,12 @@ SuiteResult run_suite(const SuiteConfig& config, const TrainOptions& options) {
   // Everything that can be wrong is found before the first model is trained.
   std::vector<Recipe> recipes;
   for (const auto& path : config.recipes) {
-    recipes.push_back(read_recipe(path, config.overrides));
+    Recipe recipe = read_recipe(path, config.overrides);
+    for (const auto& other : recipes)
+      if (other.name == recipe.name)
+        fail_usage("suite ", config.name, ": two recipes are called ", recipe.name,
+                   ", and so would share a folder; give one of them another name");
+    recipes.push_back(std::move(recipe));
     for (const int64_t removed : config.removed)
       if (removed > recipes.back().depth())
         fail_usage("suite ", config.name, ": expected removed to be at most the depth of ", recipes.back().name, ", ",
@@ -169,7 +160,7 @@ std::string suite_markdown(const SuiteResult& result) {
   for (const auto& name : names)
     text += fmt::format(
         "| {} | {} | {} | {} | {} | {} |\n", name,
-        cell_text(over_seeds(result, name, [](const SuiteRun& run) { return measure_of(run.sequential); }), bits),
+        cell_text(over_seeds(result, name, [](const SuiteRun& run) { return run.sequential.measure(); }), bits),
         cell_text(over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.mean; }), bits),
         number(over_seeds(result, name, [](const SuiteRun& run) { return run.arbitrary.sd; }).mean, bits),
         columns_removed(result, name, &SuiteRun::pruned), columns_removed(result, name, &SuiteRun::pruned_shuffled));
@@ -193,12 +184,12 @@ std::string suite_json(const SuiteResult& result) {
         {"model", run.model_folder},
         {"sequential",
          {{"samples", run.sequential.samples}, {"accuracy", run.sequential.accuracy}, {"loss", run.sequential.loss}}},
-        {"arbitrary", json_of(run.arbitrary)}};
+        {"arbitrary", run.arbitrary}};
     if (run.sequential.is_text()) json["sequential"]["bits_per_byte"] = run.sequential.bits_per_byte;
     for (size_t i = 0; i < result.config.removed.size(); ++i) {
       const std::string key = std::to_string(result.config.removed[i]);
-      json["removed_in_order"][key] = json_of(run.pruned[i]);
-      json["removed_random_order"][key] = json_of(run.pruned_shuffled[i]);
+      json["removed_in_order"][key] = run.pruned[i];
+      json["removed_random_order"][key] = run.pruned_shuffled[i];
     }
     runs.push_back(std::move(json));
   }

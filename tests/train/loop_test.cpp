@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "strata/base/error.h"
 #include "strata/base/file.h"
@@ -94,6 +95,20 @@ TEST(Train, LearnsAndWritesWhatItSays) {
             2);  // measured anew, not trained anew
 }
 
+TEST(Train, WhatWasNotMeasuredIsNotReported) {
+  TrainData data = tiny_data();
+  data.test = slice(data.test, 0, 0);
+  const TemporaryFolder folder;
+  const auto run = [&] {
+    return train(tiny_recipe({"train.steps=3"}), data, {.run_folder = folder.path(), .quiet = true});
+  };
+  EXPECT_FALSE(run().sequential.measured());
+  const auto json = nlohmann::json::parse(read_text(folder.file("result.json"), 1 << 16));
+  EXPECT_FALSE(json.contains("sequential"));
+  EXPECT_FALSE(json.contains("arbitrary"));
+  EXPECT_TRUE(run().finished_before);
+}
+
 TEST(Train, AccumulationEqualsTheLargeBatch) {
   std::vector<TrainState> states;
   for (const char* pieces : {"train.accumulate=1", "train.accumulate=4"}) {
@@ -173,6 +188,57 @@ TEST(Train, Bf16LearnsTooAndWarnsWhereItIsSlow) {
                                     }});
   EXPECT_GT(result.sequential.accuracy, 0.7);
   EXPECT_EQ(warnings, cpu_features().avx512_bf16 || cpu_features().amx_bf16 ? 0 : 1);
+}
+
+TEST(Train, EpochsAreCountedInStepsOfTheData) {
+  const TrainData data = tiny_data();  // 300 images in batches of 32
+  const Recipe recipe = with_steps(tiny_recipe({"train.steps=0", "train.epochs=1.5"}), data);
+  EXPECT_EQ(recipe.train.steps, 15);
+  EXPECT_EQ(recipe.train.epochs, 0);
+  const TemporaryFolder by_epochs, by_steps;
+  EXPECT_EQ(quiet_run(by_epochs, {"train.steps=0", "train.epochs=1.5"}).steps, 15);
+  quiet_run(by_steps, {"train.steps=15"});
+  EXPECT_EQ(model_bytes(by_epochs.path()), model_bytes(by_steps.path()));
+  EXPECT_NE(error_of([&] {
+              with_steps(tiny_recipe({"train.steps=0", "train.epochs=1", "schedule.warmup=11"}), data);
+            }).find("at most the 10 steps"),
+            std::string::npos);
+}
+
+// Images in files, one of which is damaged until it is copied again.
+class Files final : public ImageSource {
+ public:
+  Files(Tensor pixels, const bool& damaged) : pixels_(std::move(pixels)), damaged_(damaged) {}
+  Tensor at(int64_t index) const override {
+    if (damaged_ && index == 77) fail("77.png: damaged");
+    return pixels_[index];
+  }
+  std::string identity() const override { return "files"; }
+
+ private:
+  Tensor pixels_;
+  const bool& damaged_;
+};
+
+TEST(Train, AnImageThatCannotBeReadKeepsTheStepsBeforeIt) {
+  const std::vector<std::string> overrides{"train.steps=30", "train.checkpoint_every=0"};
+  bool damaged = true;
+  TrainData data = tiny_data();
+  data.train.source = std::make_shared<Files>(std::exchange(data.train.pixels, {}), damaged);
+  data.train.fit = exact_fit(8, 8);
+  data.train.channels = 1;
+  const TemporaryFolder whole, broken;
+  const auto run = [&](const TemporaryFolder& folder) {
+    return train(tiny_recipe(overrides), data, {.run_folder = folder.path(), .quiet = true});
+  };
+  const std::string message = error_of([&] { run(broken); });
+  EXPECT_NE(message.find("77.png: damaged"), std::string::npos) << message;
+  EXPECT_NE(message.find("steps done are kept"), std::string::npos) << message;
+  EXPECT_NE(error_of([&] { run(broken); }).find("77.png: damaged"), std::string::npos);
+  damaged = false;
+  EXPECT_TRUE(run(broken).resumed);
+  EXPECT_FALSE(run(whole).resumed);
+  EXPECT_EQ(model_bytes(broken.path()), model_bytes(whole.path()));
 }
 
 detail::FileCalls real_calls;

@@ -33,6 +33,16 @@ TEST(Recipe, DefaultsOverridesAndRoundTrip) {
   EXPECT_EQ(print_recipe(parse_recipe(print_recipe(recipe), "b.toml")), print_recipe(recipe));
 }
 
+TEST(Recipe, EpochsStandInPlaceOfSteps) {
+  const Recipe recipe = parse_recipe("[train]\nepochs = 2.5\n[schedule]\nwarmup = 10\n", "run.toml");
+  EXPECT_EQ(recipe.train.epochs, 2.5);
+  EXPECT_EQ(recipe.train.steps, 0);
+  EXPECT_EQ(print_recipe(parse_recipe(print_recipe(recipe), "b.toml")), print_recipe(recipe));
+  EXPECT_EQ(parse_recipe("", "run.toml").train.steps, 600);
+  EXPECT_EQ(parse_recipe("[train]\nepochs = 2\n", "run.toml", {"train.epochs=0", "train.steps=7"}).train.steps, 7);
+  EXPECT_NE(message_of("[train]\nepochs = 2\n", {"train.steps=7"}).find("train.epochs to 0"), std::string::npos);
+}
+
 TEST(Recipe, SizeComesBeforeTheDetailsWhereverItStands) {
   const Recipe recipe = parse_recipe("[model]\ndepth = 3\nsize = \"Ti/16\"\n", "run.toml");
   EXPECT_EQ(recipe.model.vit.channels, 192);

@@ -82,6 +82,12 @@ TEST(Suite, MistakesAreFoundBeforeTraining) {
   write_suite(folder.path(), "[4]");
   EXPECT_THROW(run_suite(read_suite(folder.file("suite.toml")), {.run_folder = folder.file("runs"), .quiet = true}),
                UsageError);
+  // Two recipes of one name would share a folder.
+  std::filesystem::create_directory(folder.file("other"));
+  std::filesystem::copy_file(folder.file("fixed.toml"), folder.file("other/fixed.toml"));
+  std::ofstream(folder.file("suite.toml")) << "recipes = [\"fixed\", \"other/fixed\"]\nseeds = [0]\nremoved = [1]\n";
+  EXPECT_THROW(run_suite(read_suite(folder.file("suite.toml")), {.run_folder = folder.file("runs"), .quiet = true}),
+               UsageError);
   std::ofstream(folder.file("suite.toml")) << "recipes = []\n";
   EXPECT_THROW(read_suite(folder.file("suite.toml")), UsageError);
 }

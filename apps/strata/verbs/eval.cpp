@@ -14,6 +14,7 @@
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
 #include "strata/surgery/ensemble.h"
+#include "strata/train/route_scores_json.h"
 
 namespace strata::cli {
 namespace {
@@ -53,6 +54,8 @@ std::vector<Route> joined(std::vector<Route> first, const std::vector<Route>& mo
 // Random merges of all models given; those that differ in depth have no slots in common.
 std::vector<Route> merges_of(const Eval& options, const OpenModels& open) {
   const int64_t depth = open.first().stack().depth();
+  for (size_t i = 1; i < open.models.size(); ++i)
+    if (open.names[i].empty()) fail_usage("--merges takes blocks from models by name: give b=", open.folders[i]);
   for (size_t i = 0; i < open.models.size(); ++i)
     if (const int64_t other = open.models[i]->stack().depth(); other != depth)
       fail_usage("--merges: expected models of one depth, got ", open.folders[i], " with ", other, " blocks and ",
@@ -153,7 +156,7 @@ void eval(const Common& common, const Eval& options) {
     for (size_t i = 0; i < scores.size(); ++i)
       json["routes"].push_back(
           {{"route", print_route(work.routes[i])}, {"accuracy", scores[i].accuracy}, {"loss", scores[i].loss}});
-    if (!drawn.empty()) json["random"] = json_of(summary);
+    if (!drawn.empty()) json["random"] = summary;
     if (options.ensemble)
       json["ensemble"] = {{"members", count_of(members)},
                           {"average", options.average},

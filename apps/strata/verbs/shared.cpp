@@ -99,12 +99,4 @@ void print_json(const nlohmann::ordered_json& json) {
   std::cout << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
 }
 
-nlohmann::ordered_json json_of(const RouteScores& scores) {
-  return {{"routes", scores.routes},
-          {"mean", scores.mean},
-          {"sd", scores.sd},
-          {"least", scores.least},
-          {"most", scores.most}};
-}
-
 }  // namespace strata::cli

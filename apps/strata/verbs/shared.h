@@ -70,7 +70,4 @@ std::string percent(double fraction);
 /// Prints one JSON value, indented, on standard output.
 void print_json(const nlohmann::ordered_json& json);
 
-/// {"routes", "mean", "sd", "least", "most"}.
-nlohmann::ordered_json json_of(const RouteScores& scores);
-
 }  // namespace strata::cli

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <functional>
 #include <iostream>
 
@@ -11,7 +10,9 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/progress.h"
+#include "strata/eval/spread.h"
 #include "strata/surgery/merge_study.h"
+#include "strata/train/route_scores_json.h"
 #include "strata/train/suite.h"
 
 namespace strata::cli {
@@ -24,21 +25,19 @@ struct SeedResult {
 
 nlohmann::ordered_json json_of(const SeedResult& each) {
   const TrainResult& r = each.result;
-  nlohmann::ordered_json json{{"seed", each.seed},
-                              {"accuracy", r.sequential.accuracy},
-                              {"test_loss", r.sequential.loss},
-                              {"random_orders", cli::json_of(r.arbitrary)},
-                              {"train_loss", r.loss},
-                              {"steps", r.steps},
-                              {"seconds", r.seconds},
-                              {"resumed", r.resumed},
-                              {"model", r.model_folder}};
+  nlohmann::ordered_json json{{"seed", each.seed}};
+  if (r.sequential.measured()) {
+    json["accuracy"] = r.sequential.accuracy;
+    json["test_loss"] = r.sequential.loss;
+  }
   if (r.sequential.is_text()) json["bits_per_byte"] = r.sequential.bits_per_byte;
+  if (r.arbitrary.routes > 0) json["random_orders"] = r.arbitrary;
+  json["train_loss"] = r.loss;
+  json["steps"] = r.steps;
+  json["seconds"] = r.seconds;
+  json["resumed"] = r.resumed;
+  json["model"] = r.model_folder;
   return json;
-}
-
-double measure_of(const Score& score) {
-  return score.is_text() ? score.bits_per_byte : score.accuracy;
 }
 
 // Accuracies as per cent, or bits per byte.
@@ -48,10 +47,8 @@ std::string spread_text(double mean, double sd, bool text) {
 }
 
 std::string mean_and_spread(const std::vector<double>& values, bool text) {
-  double mean = 0, squares = 0;
-  for (const double value : values) mean += value / static_cast<double>(values.size());
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return spread_text(mean, std::sqrt(squares / static_cast<double>(values.size() - 1)), text);
+  const auto [mean, sd] = mean_and_sd(values);
+  return spread_text(mean, sd, text);
 }
 
 void show(const std::string& name, const std::vector<SeedResult>& all) {
@@ -61,14 +58,16 @@ void show(const std::string& name, const std::vector<SeedResult>& all) {
   for (const auto& each : all) {
     const TrainResult& r = each.result;
     rows.push_back({std::to_string(each.seed),
-                    text ? fmt::format("{:.3f} bits/byte", r.sequential.bits_per_byte) : percent(r.sequential.accuracy),
+                    !r.sequential.measured() ? "not measured"
+                    : text                   ? fmt::format("{:.3f} bits/byte", r.sequential.bits_per_byte)
+                                             : percent(r.sequential.accuracy),
                     r.arbitrary.routes > 0 ? spread_text(r.arbitrary.mean, r.arbitrary.sd, text) : "",
                     duration_text(r.seconds), r.model_folder});
-    sequential.push_back(measure_of(r.sequential));
+    sequential.push_back(r.sequential.measure());
     arbitrary.push_back(r.arbitrary.mean);
   }
   print_table({"#seed", "#in order", "#random orders", "#time", "model"}, rows);
-  if (all.size() > 1)
+  if (all.size() > 1 && all.front().result.sequential.measured())
     std::cout << name << " over " << all.size() << " seeds: in order " << mean_and_spread(sequential, text)
               << ", random orders " << mean_and_spread(arbitrary, text) << "\n";
 }
@@ -100,12 +99,12 @@ void show(const SuiteResult& result) {
                     .bars = {{.name = "in order"}, {.name = "random orders"}}};
   for (const auto& name : names) {
     const auto& runs = by_recipe[name];
-    rows.push_back({name, over_seeds(runs, [](const SuiteRun& r) { return measure_of(r.sequential); }),
+    rows.push_back({name, over_seeds(runs, [](const SuiteRun& r) { return r.sequential.measure(); }),
                     over_seeds(runs, [](const SuiteRun& r) { return r.arbitrary.mean; })});
     for (size_t i = 0; i < result.config.removed.size(); ++i)
       rows.back().push_back(over_seeds(runs, [i](const SuiteRun& r) { return r.pruned.at(i).mean; }));
     plot.categories.push_back(name);
-    plot.bars[0].value.push_back(unit * measure_of(runs.front()->sequential));
+    plot.bars[0].value.push_back(unit * runs.front()->sequential.measure());
     plot.bars[1].value.push_back(unit * runs.front()->arbitrary.mean);
   }
   print_table(heading, rows);
@@ -122,7 +121,7 @@ void train_suite(const Common& common, const Train& options) {
   const SuiteResult result = run_suite(
       suite, {.run_folder = folder, .quiet = common.quiet, .force = options.force, .restart = options.restart});
   if (common.json)
-    std::cout << suite_json(result) << "\n";
+    std::cout << suite_json(result);
   else
     show(result);
 }
