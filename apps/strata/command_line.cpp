@@ -197,7 +197,7 @@ void describe(CLI::App& app, Options& o) {
   probe
       ->add_option("--out", o.probe.output,
                    "folder for the page, its pictures and numbers; as a rule probe beside the model, or runs/probe for "
-                   "several")
+                   "several and for names in the Hugging Face cache")
       ->type_name("FOLDER");
   data(probe, o.probe.data);
   count(probe, "--images", o.probe.images, "use the first N test images; 0: all");
@@ -236,7 +236,9 @@ void describe(CLI::App& app, Options& o) {
       ->type_name("[NAME=]FOLDER");
   output(merge, o.merge.output)->required(false);
   merge->add_flag("--dry-run", o.merge.dry_run, "only report whether the models fit; nothing is written");
-  merge->add_option("--config", o.merge.config, "a mergekit recipe (YAML) that says everything; folders relative to it")
+  merge
+      ->add_option("--config", o.merge.config,
+                   "a mergekit recipe (YAML) that says everything; folders relative to it, or names as elsewhere")
       ->type_name("FILE");
   merge->add_option("--route", o.merge.route, "blocks of the result: a:0-2,b:3-5; the rest is the first model's")
       ->type_name("R");

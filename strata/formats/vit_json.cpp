@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <unordered_map>
 
 #include "strata/base/error.h"
@@ -56,6 +57,89 @@ std::vector<std::string> read_labels(const JsonFields& fields) {
   return names;
 }
 
+using Keys = std::set<std::string, std::less<>>;
+
+// Keys that are read, or written whatever the file said.
+const Keys& known() {
+  static const Keys keys{"architectures", "model_type",        "hidden_act",          "image_size",
+                         "patch_size",    "num_channels",      "hidden_size",         "num_hidden_layers",
+                         "id2label",      "intermediate_size", "num_attention_heads", "layer_norm_eps",
+                         "qkv_bias",      "initializer_range", "num_labels",          "label2id",
+                         "dtype",         "torch_dtype"};
+  return keys;
+}
+
+// Keys that say nothing about what the model computes at inference: rates of training, what a pooler or a decoder beside
+// the trunk would do, and what every class of transformers may write.
+const Keys& harmless() {
+  static const Keys keys{"attention_dropout",
+                         "attention_probs_dropout_prob",
+                         "auto_map",
+                         "bad_words_ids",
+                         "begin_suppress_tokens",
+                         "bos_token_id",
+                         "chunk_size_feed_forward",
+                         "classifier_dropout",
+                         "decoder_start_token_id",
+                         "diversity_penalty",
+                         "drop_path_rate",
+                         "dropout",
+                         "encoder_no_repeat_ngram_size",
+                         "encoder_stride",
+                         "eos_token_id",
+                         "exponential_decay_length_penalty",
+                         "finetuning_task",
+                         "forced_bos_token_id",
+                         "forced_eos_token_id",
+                         "gradient_checkpointing",
+                         "hidden_dropout_prob",
+                         "keys_to_ignore_at_inference",
+                         "length_penalty",
+                         "max_length",
+                         "min_length",
+                         "no_repeat_ngram_size",
+                         "num_beam_groups",
+                         "num_beams",
+                         "num_return_sequences",
+                         "output_attentions",
+                         "output_hidden_states",
+                         "output_scores",
+                         "pad_token_id",
+                         "pooler_act",
+                         "pooler_output_size",
+                         "problem_type",
+                         "remove_invalid_values",
+                         "repetition_penalty",
+                         "return_dict",
+                         "return_dict_in_generate",
+                         "sep_token_id",
+                         "suppress_tokens",
+                         "task_specific_params",
+                         "temperature",
+                         "tie_word_embeddings",
+                         "top_k",
+                         "top_p",
+                         "torchscript",
+                         "transformers_version",
+                         "typical_p",
+                         "use_bfloat16",
+                         "use_cache",
+                         "use_return_dict"};
+  return keys;
+}
+
+// A key we do not know whose value could change what the model computes: a number, true, a list or an object.
+void refuse_unknown(const json& config, const std::string& file) {
+  for (const auto& [key, value] : config.items()) {
+    if (known().contains(key) || harmless().contains(key) || key.starts_with("_")) continue;
+    if (value.is_null() || value.is_string() || value == json(false)) continue;
+    if (key == "pruned_heads" && value.empty()) continue;
+    fail(file, ": ", key, ": found ", shown(value),
+         ", but no such key is known for a vision transformer, and it could change what the model computes; delete the "
+         "key if it does not");
+  }
+}
+
 }  // namespace
 
 VitConfig vit_from_json(const json& json, const std::string& file, std::vector<std::string>& class_names) {
@@ -80,6 +164,7 @@ VitConfig vit_from_json(const json& json, const std::string& file, std::vector<s
   config.norm_eps = fields.number("layer_norm_eps", 1e-12, 0, 1);
   config.qkv_bias = fields.boolean("qkv_bias", true);
   config.init_std = fields.number("initializer_range", 0.02, 0, 1e6);
+  refuse_unknown(json, file);
   if (bare) {
     config.classes = 0;
     return config;
@@ -89,7 +174,7 @@ VitConfig vit_from_json(const json& json, const std::string& file, std::vector<s
   return config;
 }
 
-ordered_json vit_to_json(const VitConfig& config, const std::vector<std::string>& class_names,
+ordered_json vit_to_json(const VitConfig& config, const std::vector<std::string>& class_names, const ordered_json& base,
                          const std::string& dtype) {
   // An ordered_json looks through all keys at each one it is given; its list of pairs takes them as they come.
   ordered_json::object_t labels, indices;
@@ -99,29 +184,38 @@ ordered_json vit_to_json(const VitConfig& config, const std::vector<std::string>
     labels.emplace_back(std::to_string(i), class_names[i]);
     if (last.at(class_names[i]) == i) indices.emplace_back(class_names[i], i);
   }
-  ordered_json tree{{"architectures", {config.classes > 0 ? kClassifier : kTrunk}},
-                    {"attention_probs_dropout_prob", 0.0},
-                    {"dtype", dtype},
-                    {"encoder_stride", 16},
-                    {"hidden_act", "gelu"},
-                    {"hidden_dropout_prob", 0.0},
-                    {"hidden_size", config.channels},
-                    {"id2label", labels},
-                    {"image_size", pair_to_json(config.image_height, config.image_width)},
-                    {"initializer_range", config.init_std},
-                    {"intermediate_size", config.hidden},
-                    {"label2id", indices},
-                    {"layer_norm_eps", config.norm_eps},
-                    {"model_type", "vit"},
-                    {"num_attention_heads", config.heads},
-                    {"num_channels", config.image_channels},
-                    {"num_hidden_layers", config.depth},
-                    {"patch_size", pair_to_json(config.patch_height, config.patch_width)},
-                    {"pooler_act", "tanh"},
-                    {"pooler_output_size", config.channels},
-                    {"qkv_bias", config.qkv_bias},
-                    {"torch_dtype", dtype}};
-  if (class_names.empty()) tree.erase("id2label"), tree.erase("label2id");
+  ordered_json tree{{"architectures", {config.classes > 0 ? kClassifier : kTrunk}}, {"model_type", "vit"}};
+  if (base.empty()) {
+    tree.update({{"attention_probs_dropout_prob", 0.0},
+                 {"encoder_stride", 16},
+                 {"hidden_dropout_prob", 0.0},
+                 {"pooler_act", "tanh"},
+                 {"pooler_output_size", config.channels}});
+  }
+  // What was said about the task of other classes is not true of these.
+  const auto old_labels = base.find("id2label");
+  const bool same_task = old_labels == base.end() || json(*old_labels) == json(labels);
+  for (const auto& [key, value] : base.items()) {
+    const bool of_task = key == "problem_type" || key == "finetuning_task" || key == "_num_labels";
+    if (!known().contains(key) && (same_task || !of_task)) tree[key] = value;
+  }
+  tree["hidden_act"] = "gelu";
+  tree["hidden_size"] = config.channels;
+  tree["intermediate_size"] = config.hidden;
+  tree["num_hidden_layers"] = config.depth;
+  tree["num_attention_heads"] = config.heads;
+  tree["num_channels"] = config.image_channels;
+  tree["image_size"] = pair_to_json(config.image_height, config.image_width);
+  tree["patch_size"] = pair_to_json(config.patch_height, config.patch_width);
+  tree["layer_norm_eps"] = config.norm_eps;
+  tree["qkv_bias"] = config.qkv_bias;
+  tree["initializer_range"] = config.init_std;
+  tree["dtype"] = dtype;
+  tree["torch_dtype"] = dtype;
+  if (!class_names.empty()) {
+    tree["id2label"] = std::move(labels);
+    tree["label2id"] = std::move(indices);
+  }
   return tree;
 }
 

@@ -80,7 +80,9 @@ Model adapted(const Model& model, const VitConfig& config, bool fresh_head, Rand
   if (!new_head) result.classes = model.classes;
   result.pixel_mean = model.pixel_mean;
   result.pixel_std = model.pixel_std;
+  result.companions = model.companions;
   result.notes.block_ids = model.notes.block_ids;
+  result.notes.provenance = model.notes.provenance;
   return result;
 }
 

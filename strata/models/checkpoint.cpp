@@ -49,21 +49,26 @@ void refuse_misfits(const std::string& path, const std::vector<std::string>& mis
   if (!problems.empty()) fail(path, ": tensors do not fit config.json: ", problems);
 }
 
-void check_types(const std::string& path, const std::vector<Source>& sources) {
+// The type of all tensors, or float32.
+at::ScalarType check_types(const std::string& path, const std::vector<Source>& sources) {
   const TensorView* first = nullptr;
+  bool one = true;
   for (const auto& source : sources)
     for (const auto& part : source.parts) {
       const DType type = part.view->dtype;
       if (!first) first = part.view;
+      one = one && type == first->dtype;
       if (type != DType::F32 && type != DType::F64 && type != DType::F16 && type != DType::BF16)
         fail(path, ": tensor '", part.view->name, "': expected type F32, F64, F16 or BF16, found ", dtype_name(type));
       if ((type == DType::F64) != (first->dtype == DType::F64))
         fail(path, ": expected all tensors or none in F64, found '", part.view->name, "' in ", dtype_name(type));
     }
+  return first && one ? scalar_type(first->dtype, path) : at::kFloat;
 }
 
 // Checks that the file holds exactly what the stack reads, in the right shapes and in types we take.
-std::vector<Source> match(const CheckpointTensors& file, const Stack& stack, const CheckpointNames& names) {
+std::vector<Source> match(const CheckpointTensors& file, const Stack& stack, const CheckpointNames& names,
+                          at::ScalarType& type) {
   auto there = canonical_tensors(file, names);
   std::vector<std::string> missing, misshaped;
   std::vector<Source> sources;
@@ -88,7 +93,7 @@ std::vector<Source> match(const CheckpointTensors& file, const Stack& stack, con
   for (const auto& [name, view] : there)
     if (!names.unused(name)) unexpected.push_back(view->name);
   refuse_misfits(file.path(), missing, misshaped, unexpected);
-  check_types(file.path(), sources);
+  type = check_types(file.path(), sources);
   return sources;
 }
 
@@ -136,17 +141,31 @@ std::vector<Tensor> split_as(const Tensor& weight, const std::vector<FileTensor>
   return weight.split_with_sizes(rows);
 }
 
-void attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>& file, const CheckpointNames& names) {
-  for (auto& source : match(*file, stack, names)) {
+at::ScalarType attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>& file,
+                              const CheckpointNames& names) {
+  at::ScalarType type = at::kFloat;
+  for (auto& source : match(*file, stack, names, type)) {
     const ParamInfo& param = source.param;
     Catalogue::Entry entry{.name = param.name, .value = {}, .decay = param.decay, .trained = param.trained};
     auto shape = param.shape;
     stack.weights.insert_pending(std::move(entry), std::move(shape),
                                  [file, source = std::move(source)] { return read_weight(source, file); });
   }
+  return type;
 }
 
-void write_weights(const std::string& folder, const Stack& stack, const CheckpointNames& names) {
+bool all_fit(const Stack& stack, at::ScalarType type) {
+  for (const auto& param : params_of(stack)) {
+    const Tensor& value = stack.weights.at(param.name);
+    const Tensor back = value.to(type).to(value.scalar_type());
+    if (!at::equal(back, value) &&
+        !at::logical_or(back == value, back.isnan().logical_and(value.isnan())).all().item<bool>())
+      return false;
+  }
+  return true;
+}
+
+void write_weights(const std::string& folder, const Stack& stack, const CheckpointNames& names, at::ScalarType type) {
   std::vector<Tensor> kept;  // own what the views look at
   std::vector<TensorView> views;
   for (const auto& param : params_of(stack)) {
@@ -154,7 +173,7 @@ void write_weights(const std::string& folder, const Stack& stack, const Checkpoi
     if (value.sizes() != at::IntArrayRef(param.shape))
       fail("model: weight '", param.name, "' should be ", at::IntArrayRef(param.shape), ", got ", value.sizes());
     const auto targets = names.tensors(param);
-    const auto parts = split_as(value.detach().cpu().contiguous(), targets);
+    const auto parts = split_as(value.detach().cpu().to(type).contiguous(), targets);
     for (size_t i = 0; i < targets.size(); ++i) {
       kept.push_back(to_file(parts[i], targets[i]).contiguous());
       views.push_back(to_view(targets[i].name, kept.back()));

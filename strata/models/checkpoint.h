@@ -46,11 +46,15 @@ std::map<std::string, const TensorView*> canonical_tensors(const CheckpointTenso
 std::vector<Tensor> split_as(const Tensor& weight, const std::vector<FileTensor>& tensors);
 
 /// Gives a stack without weights those of a file, to be read when they are first used: float32, or float64 where all
-/// are. Throws Error naming what is missing, unexpected, misshaped or of another type; `file`, of open_mapped_checkpoint,
-/// is kept alive.
-void attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>& file, const CheckpointNames& names);
+/// are. Gives back the type that all of them have in the file; float32 where it holds several. Throws Error naming what
+/// is missing, unexpected, misshaped or of another type; `file`, of open_mapped_checkpoint, is kept alive.
+at::ScalarType attach_weights(Stack& stack, const std::shared_ptr<const CheckpointTensors>& file,
+                              const CheckpointNames& names);
 
-/// Writes model.safetensors (or shards) into a folder.
-void write_weights(const std::string& folder, const Stack& stack, const CheckpointNames& names);
+/// Whether weights are what they would be if they had been stored in `type`.
+bool all_fit(const Stack& stack, at::ScalarType type);
+
+/// Writes model.safetensors (or shards) into a folder, in `type`.
+void write_weights(const std::string& folder, const Stack& stack, const CheckpointNames& names, at::ScalarType type);
 
 }  // namespace strata

@@ -158,18 +158,26 @@ void check_replaceable(const std::string& folder) {
   }
 }
 
+ordered_json config_as_opened(const Model& model) {
+  const auto found = model.companions.find(kConfigAsOpened);
+  return found == model.companions.end() ? ordered_json::object() : parse_ordered_json(found->second, kConfigAsOpened);
+}
+
+// Weights that came from a file of 16 bits and are all as they were go back into as many.
+at::ScalarType type_to_write(const Model& model) {
+  const at::ScalarType type = model.stack().weights.entries().front().value.scalar_type();
+  const bool halves = model.stored == at::kHalf || model.stored == at::kBFloat16;
+  return type == at::kFloat && halves && all_fit(model.stack(), model.stored) ? model.stored : type;
+}
+
 void write_language_files(const std::string& folder, const Model& model, const std::string& dtype) {
-  ordered_json opened = ordered_json::object();
   for (const auto& [name, text] : model.companions) {
-    if (name == kConfigAsOpened) {
-      opened = parse_ordered_json(text, name);
-    } else {
-      const std::string path = folder + "/" + name;
-      fs::create_directories(fs::path(path).parent_path());
-      write_file_atomic(path, text);
-    }
+    if (name == kConfigAsOpened) continue;
+    const std::string path = folder + "/" + name;
+    fs::create_directories(fs::path(path).parent_path());
+    write_file_atomic(path, text);
   }
-  write_json(folder + "/config.json", language_to_json(model.language, opened, dtype));
+  write_json(folder + "/config.json", language_to_json(model.language, config_as_opened(model), dtype));
 }
 
 // config.json need not name the classes; the rows of the classifier then say how many there are.
@@ -243,6 +251,7 @@ Model open_model_header(const std::string& name) {
     read_notes(folder + "/strata.json", model);
   } else {
     model.vit = vit_from_json(config, config_path, model.classes);
+    model.companions[kConfigAsOpened] = read_text(config_path, kMostJson);
     read_notes(folder + "/strata.json", model);
     read_preprocessor(folder + "/preprocessor_config.json", model);
     count_classes(folder, model);
@@ -267,7 +276,7 @@ Model open_model(const std::string& name) {
   } catch (const Error& problem) {
     fail(folder, "/config.json: ", problem.what());
   }
-  attach_weights(stack, file, names);
+  model.stored = attach_weights(stack, file, names);
   model.stacks.push_back(std::move(stack));
   return model;
 }
@@ -281,12 +290,13 @@ void save_model(const std::string& folder, const Model& model) {
   fs::remove_all(temporary, error);
   if (!fs::create_directories(temporary, error)) fail(temporary, ": cannot make this folder: ", error.message());
   try {
-    write_weights(temporary, model.stack(), names_of(model));
-    const std::string dtype = dtype_text(model.stack().weights.entries().front().value.scalar_type());
+    const at::ScalarType type = type_to_write(model);
+    write_weights(temporary, model.stack(), names_of(model), type);
+    const std::string dtype = dtype_text(type);
     if (model.is_language()) {
       write_language_files(temporary, model, dtype);
     } else {
-      write_json(temporary + "/config.json", vit_to_json(model.vit, model.classes, dtype));
+      write_json(temporary + "/config.json", vit_to_json(model.vit, model.classes, config_as_opened(model), dtype));
       write_json(temporary + "/preprocessor_config.json",
                  preprocessor_to_json({model.fit, model.pixel_mean, model.pixel_std}, model.vit.image_channels));
     }

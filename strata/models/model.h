@@ -16,12 +16,14 @@ struct Model {
   std::string architecture = "vit";               // or a family of language models
   VitConfig vit;                                  // of a vision transformer, as are the classes and pixels below
   LanguageConfig language;                        // of a language model
-  std::map<std::string, std::string> companions;  // name -> text of files that go with a language model: its tokeniser,
-                                                  // chat template, generation defaults, and config.json as opened
+  std::map<std::string, std::string> companions;  // name -> text of config.json as opened, and of files that go with a
+                                                  // language model: tokeniser, chat template, generation defaults
   std::vector<std::string> classes;               // names, one for each class
   std::vector<double> pixel_mean = {0.5}, pixel_std = {0.5};  // after / 255; one for all channels, or one for each
   ImageFit fit;                                               // how images become the size it takes
   std::vector<Stack> stacks;
+  at::ScalarType stored =
+      at::kFloat;  // of all weights in the file it was opened from; what 16 bits held goes back in 16
   ModelNotes notes;
 
   bool is_language() const { return architecture != "vit"; }
@@ -64,7 +66,8 @@ Model open_model(const std::string& name);
 Model open_model_header(const std::string& name);
 
 /// Writes the folder that open_model reads and transformers opens, whole or not at all, in
-/// place of an older model of that name. Throws Error when it cannot be written, or when the folder holds files that
+/// place of an older model of that name. Weights are written as they are, but where all of them are still what a file of
+/// 16 bits held, in those bits. Throws Error when it cannot be written, or when the folder holds files that
 /// are no model's.
 void save_model(const std::string& folder, const Model& model);
 

@@ -147,6 +147,10 @@ Model without_weights(const Model& model, std::vector<std::string> block_ids, co
   }
   result.notes.block_ids = std::move(block_ids);
   result.notes.strata_version = version();
+  // Nobody trained the result; what the sources were trained by stands in its provenance.
+  result.notes.recipe.clear();
+  result.notes.steps = 0;
+  result.notes.seed = 0;
   for (auto& text : result.notes.trained_routes) text = renumber_stored(text, places);
   return result;
 }

@@ -35,6 +35,13 @@ double sum_of(const char* who, const std::vector<double>& weights, bool normaliz
   return sum;
 }
 
+// Differences are divided by the sum of their weights, but where that is 0 by nothing.
+double divisor_of(const std::vector<double>& weights, bool normalize) {
+  double sum = 0;
+  for (const double weight : weights) sum += weight;
+  return normalize && std::abs(sum) >= kNoWeight ? sum : 1;
+}
+
 }  // namespace
 
 Tensor soup(const std::vector<Tensor>& values, const std::vector<double>& weights, bool normalize) {
@@ -55,7 +62,7 @@ Tensor slerp(const Tensor& first, const Tensor& second, double t) {
   check("slerp", first, {first, second}, {1 - t, t});
   const Tensor a = wide(first), b = wide(second);
   const double lengths = a.norm().item<double>() * b.norm().item<double>();
-  const double cosine = lengths > 0 ? std::clamp((a * b).sum().item<double>() / lengths, -1.0, 1.0) : 1.0;
+  const double cosine = lengths > 0 ? std::clamp((a * b).sum().item<double>() / lengths, -1.0, 1.0) : 0.0;
   if (std::abs(cosine) > kParallel) {
     // From the nearer end, so that both ends come out bit for bit.
     return (t < 0.5 ? a + (b - a) * t : b + (a - b) * (1 - t)).to(first.scalar_type());
@@ -68,7 +75,7 @@ Tensor slerp(const Tensor& first, const Tensor& second, double t) {
 Tensor task_arithmetic(const Tensor& base, const std::vector<Tensor>& values, const std::vector<double>& weights,
                        const TaskSum& sum) {
   check("task arithmetic", base, values, weights);
-  const double divisor = sum.normalize ? sum_of("task arithmetic", weights, true) : 1;
+  const double divisor = divisor_of(weights, sum.normalize);
   const Tensor start = wide(base);
   std::vector<double> factors;
   for (const double weight : weights) factors.push_back(sum.lambda * weight / divisor);
@@ -83,20 +90,23 @@ Tensor task_arithmetic(const Tensor& base, const std::vector<Tensor>& values, co
 Tensor difference_sum(const Tensor& base, const std::vector<Tensor>& differences, const std::vector<double>& weights,
                       const TaskSum& sum) {
   check("task arithmetic", base, differences, weights);
-  const double divisor = sum.normalize ? sum_of("task arithmetic", weights, true) : 1;
+  const double divisor = divisor_of(weights, sum.normalize);
   Tensor total = wide(base).clone();
   for (size_t i = 0; i < differences.size(); ++i) total += wide(differences[i]) * (sum.lambda * weights[i] / divisor);
   return total.to(base.scalar_type());
 }
 
-Tensor trim(const Tensor& difference, double density) {
+Tensor trim(const Tensor& difference, double density, bool rescale) {
   if (!(density >= 0 && density <= 1)) fail("ties: expected a density from 0 to 1, got ", density);
   const int64_t count = difference.numel();
   if (density == 1 || count == 0) return difference;
   const int64_t kept = std::max<int64_t>(1, static_cast<int64_t>(density * static_cast<double>(count)));
   const Tensor flat = difference.flatten();
   const Tensor order = std::get<1>(flat.abs().sort(/*stable=*/true, /*dim=*/0, /*descending=*/true)).slice(0, 0, kept);
-  return at::zeros_like(flat).index_put_({order}, flat.index({order})).view(difference.sizes());
+  const Tensor kept_numbers = at::zeros_like(flat).index_put_({order}, flat.index({order})).view(difference.sizes());
+  const double before = wide(difference).abs().sum().item<double>(),
+               after = wide(kept_numbers).abs().sum().item<double>();
+  return rescale && after > 0 ? (wide(kept_numbers) * (before / after)).to(difference.scalar_type()) : kept_numbers;
 }
 
 Tensor disjoint_sum(const Tensor& base, const std::vector<Tensor>& differences, const std::vector<double>& weights,

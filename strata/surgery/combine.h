@@ -19,14 +19,14 @@ using at::Tensor;
 Tensor soup(const std::vector<Tensor>& values, const std::vector<double>& weights, bool normalize = true);
 
 /// Spherical interpolation (Shoemake 1985) of the tensors as vectors: sin((1 - t) a) / sin a * first + sin(t a) / sin a *
-/// second, a the angle between them; straight where |cos a| > 0.9995 or one of them is zero. t 0 gives the first and
+/// second, a the angle between them; straight where |cos a| > 0.9995. A tensor of zeros has no direction and counts as orthogonal. t 0 gives the first and
 /// t 1 the second, bit for bit.
 Tensor slerp(const Tensor& first, const Tensor& second, double t);
 
 /// How differences from a base are put together.
 struct TaskSum {
   double lambda = 1;       // of the sum of differences
-  bool normalize = false;  // divide by the sum of the weights that count
+  bool normalize = false;  // divide by the sum of the weights that count, unless that is 0
 };
 
 /// Task arithmetic (Ilharco et al. 2023): base + lambda sum_i w_i (v_i - base) [/ sum_i w_i]. One tensor that counts with
@@ -39,8 +39,9 @@ Tensor difference_sum(const Tensor& base, const std::vector<Tensor>& differences
                       const TaskSum& sum = {});
 
 /// TIES, first step (Yadav et al. 2023): the floor(density n) numbers of greatest magnitude (of equals the first), at
-/// least one; zero elsewhere. Throws Error for a density outside 0 .. 1.
-Tensor trim(const Tensor& difference, double density);
+/// least one; zero elsewhere. With `rescale` what stays is made as large as the whole was, by the sum of magnitudes.
+/// Throws Error for a density outside 0 .. 1.
+Tensor trim(const Tensor& difference, double density, bool rescale = false);
 
 /// TIES, second and third step: for each number the sign of sum_i w_i d_i is elected (+ when it is 0) and the differences
 /// of that sign are added up, base + lambda sum w_i d_i [/ sum of their w_i].

@@ -3,10 +3,12 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
+#include "strata/formats/json_fields.h"
 #include "strata/surgery/combine.h"
 
 namespace strata {
@@ -34,6 +36,30 @@ at::ScalarType type_of(const std::string& dtype) {
                                : at::kFloat;
 }
 
+// What decides which row of an embedding a text becomes: vocabulary and added tokens. Empty where there is no tokeniser.
+nlohmann::json vocabulary_of(const Model& model, const std::string& name) {
+  const auto found = model.companions.find("tokenizer.json");
+  if (found == model.companions.end()) return {};
+  const nlohmann::json whole = parse_json(found->second, name + "/tokenizer.json");
+  const nlohmann::json* inner = JsonFields(whole, name + "/tokenizer.json").find("model");
+  nlohmann::json vocabulary{{"vocab", inner && inner->is_object() ? inner->value("vocab", nlohmann::json()) : nullptr}};
+  if (const auto added = whole.find("added_tokens"); added != whole.end() && added->is_array())
+    for (const auto& token : *added)
+      if (token.is_object())
+        vocabulary["added"].push_back({token.value("id", nlohmann::json()), token.value("content", nlohmann::json())});
+  return vocabulary;
+}
+
+std::string default_chat_template(const Model& model, const std::string& name) {
+  const auto found = model.companions.find("chat_template.jinja");
+  if (found != model.companions.end()) return found->second;
+  const auto config = model.companions.find("tokenizer_config.json");
+  if (config == model.companions.end()) return "";
+  const nlohmann::json tree = parse_json(config->second, name + "/tokenizer_config.json");
+  const nlohmann::json* text = JsonFields(tree, name + "/tokenizer_config.json").find("chat_template");
+  return text ? text->is_string() ? text->get<std::string>() : text->dump() : "";
+}
+
 class Merger {
  public:
   Merger(const MergeConfig& config, const ModelSources& models) : config_(config), models_(models) {
@@ -43,6 +69,7 @@ class Merger {
     template_ = &model(config_.base.empty() ? first : config_.base);
     names_ = names_of(*template_);
     for (const auto& name : models_of(config_)) check_fits(name);
+    check_tokenizers();
   }
 
   Model run() const {
@@ -65,11 +92,14 @@ class Merger {
       const auto [block, rest] = split_block_weight(param.name);
       const bool behind = param.name.starts_with("norm.") || param.name.starts_with("head.");
       const Site site = block >= 0 ? sites[block]
-                        : behind   ? Site{&config_.slices.back(), -1, 1}
+                        : behind   ? Site{&config_.slices.back(), -1, 0}
                                    : Site{&config_.slices.front(), -1, 0};
       stack.weights.insert({param.name, weight(param, rest, site), param.decay, param.trained});
     }
     result.stacks.push_back(std::move(stack));
+    if (!config_.chat_template.empty() && config_.chat_template != "auto" && result.is_language())
+      result.companions["chat_template.jinja"] = config_.chat_template;
+    if (!config_.dtype.empty()) result.stored = type_of(config_.dtype);
     return result;
   }
 
@@ -125,6 +155,29 @@ class Merger {
     fail("merge: expected the classes of ", name, " to be those of the first model, found ",
          order ? "the same in another order" : "others", ": class ", here - found.begin(), " is ", in_quotes(*here),
          ", not ", in_quotes(*there), "; fine-tune both on one data set, or take whole blocks by a route");
+  }
+
+  // The result has the tokeniser and the chat template of the base, or the first model. Where the recipe asks for them, the
+  // others' must be the same: rows of embeddings are not moved to where another tokeniser has its tokens.
+  void check_tokenizers() const {
+    const auto all = models_of(config_);
+    const auto& ours = config_.base.empty() ? config_.slices.front().inputs.front().model : config_.base;
+    const std::string& source = config_.tokenizer;
+    if (!source.empty()) {
+      if (source != "base" && source != "union" && source != ours)
+        fail("merge: tokenizer: expected base, union, or ", ours, ", whose tokenizer the result has, found ", source);
+      const auto vocabulary = vocabulary_of(*template_, ours);
+      for (const auto& name : all)
+        if (const auto other = vocabulary_of(model(name), name); !other.is_null() && other != vocabulary)
+          fail("merge: tokenizer ", source, ": expected the vocabulary of ", name, " to be that of ", ours,
+               ", found another; rows of embeddings are not moved between tokenizers");
+    }
+    if (config_.chat_template != "auto") return;
+    const std::string text = default_chat_template(*template_, ours);
+    for (const auto& name : all)
+      if (const auto other = default_chat_template(model(name), name); !other.empty() && other != text)
+        fail("merge: chat_template auto: expected the template of ", name, " to be that of ", ours,
+             ", found another; give the text of the template instead");
   }
 
   // Blocks are called as the base calls them, or the first input; what comes from another model carries its name.
@@ -204,7 +257,7 @@ class Merger {
     for (size_t i = 0; i < values.size(); ++i) {
       const Tensor difference = values[i].to(at::kDouble) - base->value.to(at::kDouble);
       differences.push_back(method == MergeMethod::ties
-                                ? trim(difference, densities[i])
+                                ? trim(difference, densities[i], get("rescale", name, site, 0) != 0)
                                 : drop_and_rescale(difference, densities[i],
                                                    Random(config_.seed).fork(std::string_view(name)).fork(i),
                                                    get("rescale", name, site, 1) != 0));

@@ -11,8 +11,8 @@ namespace strata {
 
 /// One model of several, by parameters (strata/surgery/combine.h) or by layers. Tensors are combined one by one under the
 /// names and in the pieces in which checkpoints hold them (query, key and value apart), so that results are those of
-/// mergekit's recipes; gradients run over the layers of a slice, embeddings (of the first slice) stand at 0, norm and
-/// head (of the last) at 1. Sums are taken in float64. Classes, pixels and block names are the base's, or the first
+/// mergekit's recipes; gradients run over the layers of a slice, embeddings (of the first slice), norm and head (of
+/// the last) stand at 0. Sums are taken in float64. Classes, pixels and block names are the base's, or the first
 /// model's. `models` holds all that models_of lists. Throws Error for models of different sizes, classes or pixels, for
 /// layers that are not there, and for what check_merge refuses.
 Model merge(const MergeConfig& config, const ModelSources& models);

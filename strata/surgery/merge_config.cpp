@@ -25,13 +25,10 @@ std::vector<Known> known_parameters(MergeMethod method) {
     case MergeMethod::slerp:
       return {{"t", false, true}};
     case MergeMethod::task_arithmetic:
-      return {{"weight", true, true}, {"normalize", false, false}, {"lambda", false, false}};
+      // The last three have no say: nothing is left out of a difference, so nothing is made up for.
+      return {{"weight", true, true},   {"normalize", false, false}, {"lambda", false, false},
+              {"density", true, false}, {"rescale", false, false},   {"int8_mask", false, false}};
     case MergeMethod::ties:
-      return {{"weight", true, true},
-              {"density", true, false},
-              {"normalize", false, false},
-              {"lambda", false, false},
-              {"int8_mask", false, false}};
     case MergeMethod::dare_linear:
     case MergeMethod::dare_ties:
       return {{"weight", true, true},   {"density", true, false},  {"normalize", false, false},
@@ -143,6 +140,27 @@ std::string read_dtype(const YamlNode& root) {
   return node ? node->text : "";
 }
 
+// Whose tokenizer the result has: one text, or an object with a source.
+std::string read_tokenizer(const YamlNode& root) {
+  const YamlNode *source = root.find("tokenizer_source"), *table = root.find("tokenizer");
+  if (source && table) table->refuse("tokenizer", "either tokenizer or tokenizer_source");
+  if (source) return source->as_text("tokenizer_source");
+  if (!table) return "";
+  check_keys(*table, "tokenizer", {"source"});
+  const YamlNode* named = table->find("source");
+  return named ? named->as_text("source") : "union";
+}
+
+std::string read_chat_template(const YamlNode& root) {
+  const YamlNode* node = root.find("chat_template");
+  if (!node) return "";
+  const std::string& text = node->as_text("chat_template");
+  if (text != "auto" && text.find('{') == std::string::npos)
+    node->refuse("chat_template",
+                 "auto or the text of a template (those that mergekit has names for do not come with Strata)");
+  return text;
+}
+
 }  // namespace
 
 std::string name_of(MergeMethod method) {
@@ -189,7 +207,9 @@ double parameter(const MergeConfig& config, const MergeSlice& slice, const Merge
 }
 
 MergeConfig read_mergekit(const YamlNode& root) {
-  check_keys(root, "merge", {"merge_method", "models", "slices", "base_model", "parameters", "dtype", "out_dtype"});
+  check_keys(root, "merge",
+             {"merge_method", "models", "slices", "base_model", "parameters", "dtype", "out_dtype", "tokenizer_source",
+              "tokenizer", "chat_template"});
   MergeConfig config;
   const YamlNode* method = root.find("merge_method");
   if (!method) root.refuse("merge_method", "the name of a method");
@@ -201,6 +221,8 @@ MergeConfig read_mergekit(const YamlNode& root) {
   if (const YamlNode* base = root.find("base_model")) config.base = base->as_text("base_model");
   config.parameters = read_parameters(root);
   config.dtype = read_dtype(root);
+  config.tokenizer = read_tokenizer(root);
+  config.chat_template = read_chat_template(root);
   const YamlNode *models = root.find("models"), *slices = root.find("slices");
   if ((models != nullptr) == (slices != nullptr)) root.refuse("merge", "either models or slices");
   if (models) {

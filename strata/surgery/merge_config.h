@@ -60,17 +60,20 @@ struct MergeConfig {
   std::vector<MergeSlice> slices = {};
   std::string base = {};  // empty: none
   MergeParameters parameters = {};
-  std::string dtype = {};  // float32, float16, bfloat16, float64; empty: that of the models
-  uint64_t seed = 0;       // of DARE
+  std::string dtype = {};          // float32, float16, bfloat16, float64; empty: that of the models
+  std::string tokenizer = {};      // base, union or the name of a model; empty: the base's, unchecked
+  std::string chat_template = {};  // auto or its text; empty: the base's
+  uint64_t seed = 0;               // of DARE
 };
 
 /// A parameter of one tensor: the input's own, else the slice's, else the merge's, else `fallback`.
 double parameter(const MergeConfig& config, const MergeSlice& slice, const MergeInput* input, std::string_view name,
                  std::string_view tensor, double t, double fallback);
 
-/// Reads a recipe of mergekit: merge_method, models or slices, base_model, parameters, dtype, out_dtype. Everything it
-/// asks for that we do not do (other methods, tokenizers, modules, parameters a method does not have) throws Error with
-/// its place; int8_mask, which decides how much memory mergekit takes and not the result, is accepted.
+/// Reads a recipe of mergekit: merge_method, models or slices, base_model, parameters, dtype, out_dtype, tokenizer_source,
+/// tokenizer, chat_template. Everything it asks for that we do not do (other methods, tokens of other models, modules,
+/// parameters a method does not have) throws Error with its place; int8_mask, which decides how much memory mergekit
+/// takes and not the result, is accepted.
 MergeConfig read_mergekit(const YamlNode& root);
 
 /// Throws Error when the merge makes no sense, whoever wrote it: no inputs, a method without the base it needs or with

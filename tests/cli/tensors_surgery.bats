@@ -72,6 +72,70 @@ assert all(0 <= each["cka"] <= 1 and each["norm_then"] > 0 and each["norm_now"] 
   refuses 2 "either --output" "$STRATA" merge "$A" "$A" --dry-run --output "$BATS_TEST_TMPDIR/x"
 }
 
+# stranger_to FOLDER OTHER: a copy that sees nothing but where patches lie; its blocks are the same.
+stranger_to() {
+  cp -r "$1" "$2"
+  python3 - "$2/model.safetensors" <<'PY'
+import json, random, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+length = struct.unpack("<Q", data[:8])[0]
+random.seed(0)
+for name, entry in json.loads(data[8:8 + length]).items():
+    if "position_embeddings" in name:
+        begin, end = (8 + length + at for at in entry["data_offsets"])
+        for at in range(begin, end, 4):
+            struct.pack_into("<f", data, at, random.gauss(0, 100))
+open(sys.argv[1], "wb").write(data)
+PY
+}
+
+@test "models that do not fit are reported and not written, but when forced" {
+  local other=$BATS_TEST_TMPDIR/other out=$BATS_TEST_TMPDIR/out
+  stranger_to "$A" "$other"
+  refuses 1 "the models do not fit: " "$STRATA" merge a="$A" b="$other" --route a:0-2,b:3-5 --images 32 --output "$out"
+  [ ! -e "$out" ]
+  "$STRATA" merge a="$A" b="$other" --route a:0-2,b:3-5 --images 32 --output "$out" 2>/dev/null >"$BATS_TEST_TMPDIR/report" || true
+  grep -q "b:3" "$BATS_TEST_TMPDIR/report"
+  "$STRATA" merge a="$A" b="$other" --route a:0-2,b:3-5 --images 32 --dry-run --json 2>/dev/null | grep -q '"fits": false'
+  # Blocks that change places are not judged.
+  "$STRATA" merge a="$A" b="$other" --route b:5,a:0-2,b:3-4 --images 32 --output "$BATS_TEST_TMPDIR/moved" --quiet
+  "$STRATA" merge a="$A" b="$other" --route a:0-2,b:3-5 --images 32 --output "$out" --force --quiet
+  [ -f "$out/model.safetensors" ]
+}
+
+@test "images that nobody gave are noise, and merge says so" {
+  "$STRATA" merge tests/golden/hf_vit tests/golden/hf_vit --dry-run | grep "checked on Gaussian noise"
+}
+
+@test "what surgery made says so, not how its sources were trained" {
+  "$STRATA" prune "$A" --route 0,2,5 --output "$BATS_TEST_TMPDIR/small" --quiet
+  "$STRATA" prune "$BATS_TEST_TMPDIR/small" --route 0,1 --output "$BATS_TEST_TMPDIR/smaller" --quiet
+  "$STRATA" inspect "$BATS_TEST_TMPDIR/smaller" --json | python3 -c '
+import json, sys
+strata = json.load(sys.stdin)["strata"]
+assert strata["recipe"] == "" and strata["steps"] == 0, strata
+first, second = strata["provenance"]
+assert "recipe" in first["sources"][0] and "3 steps" in first["sources"][0], first
+assert "small: prune (route 0,2,5) of " in second["sources"][0], second'
+}
+
+@test "a name in the Hugging Face cache: in a recipe, and probed" {
+  local cache=$BATS_TEST_TMPDIR/hub
+  mkdir -p "$cache/models--google--tiny/snapshots" "$cache/models--google--tiny/refs" "$BATS_TEST_TMPDIR/recipes"
+  cp -r "$A" "$cache/models--google--tiny/snapshots/abc"
+  printf abc >"$cache/models--google--tiny/refs/main"
+  export HF_HUB_CACHE=$cache
+  printf 'models: [{model: google/tiny, parameters: {weight: 1}}]\nmerge_method: linear\n' >"$BATS_TEST_TMPDIR/recipes/merge.yml"
+  cd "$BATS_TEST_TMPDIR"
+  "$STRATA" merge --config recipes/merge.yml --images 0 --output out --quiet
+  cmp "$A/model.safetensors" out/model.safetensors
+  printf 'models: [{model: google/tiny+some/adapter, parameters: {weight: 1}}]\nmerge_method: linear\n' >recipes/merge.yml
+  refuses 1 "strata merge google/tiny --adapter some/adapter" "$STRATA" merge --config recipes/merge.yml --output x
+  "$STRATA" probe google/tiny --images 32 --orders 2 --set subsets=2 --set map_images=0 --set timing_images=0 --set choice_images=32 --quiet >/dev/null
+  [ -f runs/probe/probe.json ]
+  [ ! -e google ]
+}
+
 @test "language models are merged and checked on random tokens" {
   local llama=tests/golden/hf_language/llama
   "$STRATA" merge "$llama" "$llama" --method slerp --output "$BATS_TEST_TMPDIR/llama" --json | python3 -c '

@@ -44,10 +44,10 @@ void check_vit(const json& tree) {
   }
   if (!names.empty() && config.classes != std::ssize(names)) std::abort();
   if (config.classes == strata::kUnsaid) config.classes = 1;  // where the file does not say it, the tensors do
-  const auto written = strata::vit_to_json(config, names, "float32");
+  const auto written = strata::vit_to_json(config, names, tree, "float32");
   auto again = strata::vit_from_json(strata::parse_json(written.dump(), "again"), "again", same);
   if (names.empty()) again.classes = config.classes;
-  if (same != names || strata::vit_to_json(again, names, "float32") != written) std::abort();
+  if (same != names || strata::vit_to_json(again, names, tree, "float32") != written) std::abort();
 }
 
 }  // namespace

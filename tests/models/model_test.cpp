@@ -144,7 +144,6 @@ TEST(Model, WritesWhatTransformersWrites) {
             read_text(kHuggingFace + "/model.safetensors", 1 << 20));
   const json ours = json::parse(read_text(folder.file("model/config.json"), 1 << 20));
   json theirs = json::parse(read_text(kHuggingFace + "/config.json", 1 << 20));
-  theirs.erase("transformers_version");
   theirs["torch_dtype"] = theirs["dtype"];  // the name in version 4
   EXPECT_EQ(ours, theirs);
 }
@@ -160,9 +159,85 @@ TEST(Model, OpensModuleNamesOfVersion5AndOlderConfigs) {
     older.erase(key);
   older["torch_dtype"] = "float32";
   older["qkv_bias"] = nullptr;
-  older["something_new"] = {1, 2};
+  older["something_new"] = "a text";
   folder.write("config.json", older.dump());
   expect_same_weights(folder.open(), open_model(kHuggingFace));
+}
+
+// config.json comes back as it was opened, whatever the model computes with.
+TEST(Model, KeepsKeysOfConfigThatAreNotItsOwn) {
+  const Damaged folder;
+  const std::pair<const char*, json> kept[] = {{"hidden_dropout_prob", 0.1},
+                                               {"attention_probs_dropout_prob", 0.2},
+                                               {"encoder_stride", 8},
+                                               {"pooler_act", "relu"},
+                                               {"problem_type", "multi_label_classification"},
+                                               {"transformers_version", "4.13.0.dev0"},
+                                               {"_name_or_path", "google/vit-base-patch16-224"},
+                                               {"_num_labels", 5},
+                                               {"note", "by hand"},
+                                               {"finetuning_task", nullptr}};
+  for (const auto& [key, value] : kept) folder.set(key, value);
+  const json before = json::parse(read_text(folder.config(), 1 << 20));
+  const TemporaryFolder saved;
+  Model model = folder.open();
+  save_model(saved.file("same"), model);
+  json after = json::parse(read_text(saved.file("same/config.json"), 1 << 20));
+  after.erase("torch_dtype");
+  EXPECT_EQ(after, before);
+  // Trained for other classes it has another problem, and the same rates.
+  VitConfig config = model.vit;
+  config.classes = 3;
+  model.notes.provenance = {{"prune", "route 0,1", {"elsewhere"}}};
+  const Model tuned = adapted(model, config, false, Random(1));
+  EXPECT_EQ(tuned.notes.provenance.size(), 1U);
+  save_model(saved.file("tuned"), tuned);
+  after = json::parse(read_text(saved.file("tuned/config.json"), 1 << 20));
+  EXPECT_EQ(after.at("hidden_dropout_prob"), 0.1);
+  EXPECT_FALSE(after.contains("problem_type") || after.contains("_num_labels")) << after;
+  EXPECT_EQ(after.at("id2label").size(), 3U);
+}
+
+TEST(Model, RefusesKeysThatCouldChangeWhatItComputes) {
+  const std::pair<const char*, json> wrong[] = {{"num_register_tokens", 4},     {"layerscale_value", 0.1},
+                                                {"use_mean_pooling", true},     {"something_new", {1, 2}},
+                                                {"pruned_heads", {{"0", {1}}}}, {"quantization_config", {{"bits", 8}}}};
+  for (const auto& [key, value] : wrong) {
+    SCOPED_TRACE(key);
+    const Damaged folder;
+    folder.set(key, value);
+    folder.refuses(std::string("config.json: ") + key + ": found ", "delete the key if it does not");
+  }
+  const Damaged folder;
+  for (const char* key : {"num_register_tokens", "layerscale_value"}) folder.set(key, nullptr);
+  folder.set("pruned_heads", json::object());
+  folder.set("use_mean_pooling", false);
+  EXPECT_NO_THROW(folder.open());
+}
+
+// What came in 16 bits and was not changed goes out in them; what was changed loses nothing.
+TEST(Model, SixteenBitsComeBackInSixteen) {
+  for (const auto& [type, name] : {std::pair{at::kBFloat16, "bfloat16"}, std::pair{at::kHalf, "float16"}}) {
+    SCOPED_TRACE(name);
+    const TemporaryFolder folder;
+    Model vit = make_model(small_config("none"), Random(3));
+    Model text = make_model(
+        LanguageConfig{.vocab = 20, .channels = 8, .depth = 2, .heads = 2, .hidden = 12, .context = 16}, Random(1));
+    for (Model* model : {&vit, &text}) {
+      for (auto& entry : model->stack().weights.entries()) entry.value = entry.value.to(type);
+      save_model(folder.file("first"), *model);
+      Model opened = open_model(folder.file("first"));
+      save_model(folder.file("again"), opened);
+      EXPECT_EQ(read_text(folder.file("first/model.safetensors"), 1 << 20),
+                read_text(folder.file("again/model.safetensors"), 1 << 20));
+      EXPECT_EQ(json::parse(read_text(folder.file("again/config.json"), 1 << 20)).at("dtype"), name);
+      auto& changed = opened.stack().weights.entries().back();
+      changed.value = changed.value + 1e-6F;
+      save_model(folder.file("changed"), opened);
+      EXPECT_EQ(json::parse(read_text(folder.file("changed/config.json"), 1 << 20)).at("dtype"), "float32");
+      expect_same_weights(open_model(folder.file("changed")), opened);
+    }
+  }
 }
 
 TEST(Model, AbsentKeysHaveTheDefaultsOfTheirClass) {

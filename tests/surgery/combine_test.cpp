@@ -56,10 +56,26 @@ TEST(Combine, SlerpHandWorked) {
   expect_near(slerp(numbers({2, 0}), numbers({0, 4}), 0.5), {std::sqrt(2), 2 * std::sqrt(2)});
   // 60 degrees: sin 30 / sin 60 = 1 / sqrt 3.
   expect_near(slerp(numbers({1, 0}), numbers({0.5, std::sqrt(3) / 2}), 0.5), {1.5 / std::sqrt(3), 0.5});
-  // Parallel, opposite and zero vectors: a straight line.
+  // Parallel and opposite vectors: a straight line.
   expect_near(slerp(numbers({1, 2}), numbers({3, 6}), 0.25), {1.5, 3});
   expect_near(slerp(numbers({1, 2}), numbers({-1, -2}), 0.25), {0.5, 1});
-  expect_near(slerp(numbers({0, 0}), numbers({4, 0}), 0.75), {3, 0});
+  // Zeros have no direction and count as orthogonal: sin(t 90 degrees) of the other.
+  expect_near(slerp(numbers({0, 0}), numbers({4, 0}), 1.0 / 3), {2, 0});
+  expect_near(slerp(numbers({4, 0}), numbers({0, 0}), 2.0 / 3), {2, 0});
+  expect_near(slerp(numbers({0, 0}), numbers({0, 0}), 0.5), {0, 0});
+}
+
+TEST(Combine, WeightsThatAddUpToZeroDivideDifferencesByNothing) {
+  const Tensor base = numbers({1, 2}), a = numbers({3, 2}), b = numbers({1, 6});
+  expect_near(task_arithmetic(base, {a, b}, {1, -1}, {.normalize = true}), {3, -2});
+  expect_near(difference_sum(base, {a - base, b - base}, {1, -1}, {.normalize = true}), {3, -2});
+  EXPECT_THROW(soup({a, b}, {1, -1}), Error);
+}
+
+TEST(Combine, TrimRescalesToTheSumOfMagnitudes) {
+  expect_near(trim(numbers({1, -4, 2, 3}), 0.5), {0, -4, 0, 3});
+  expect_near(trim(numbers({1, -4, 2, 3}), 0.5, true), {0, -40.0 / 7, 0, 30.0 / 7});
+  expect_near(trim(numbers({0, 0}), 0.5, true), {0, 0});
 }
 
 TEST(Combine, SlerpEndsAndCopiesAreExact) {
@@ -140,7 +156,6 @@ TEST(Combine, Refusals) {
   EXPECT_THROW(soup({noise(1), noise(2)}, {1, -1}), Error);
   EXPECT_THROW(slerp(noise(1), noise(1, 3), 0.5), Error);
   EXPECT_THROW(task_arithmetic(noise(1), {noise(1, 3)}, {1}), Error);
-  EXPECT_THROW(task_arithmetic(noise(1), {noise(2), noise(3)}, {1, -1}, {.normalize = true}), Error);
 }
 
 }  // namespace

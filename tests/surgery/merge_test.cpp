@@ -109,7 +109,10 @@ TEST(MergeConfig, WhatWeDoNotDoIsNeverIgnored) {
   refuses(models + "merge_method: model_stock", "m.yml:2:15: merge: unknown method 'model_stock'");
   refuses(models, "merge_method");
   refuses("merge_method: linear", "either models or slices");
-  refuses(models + "merge_method: linear\ntokenizer_source: union", "'tokenizer_source' is not supported");
+  refuses(models + "merge_method: linear\ntokenizer: {source: base, tokens: {x: {source: a}}}",
+          "'tokens' is not supported");
+  refuses(models + "merge_method: linear\ntokenizer: {source: base}\ntokenizer_source: base", "either tokenizer");
+  refuses(models + "merge_method: linear\nchat_template: chatml", "chat_template: expected auto");
   refuses(models + "merge_method: linear\ndtype: int8", "dtype: expected float32");
   refuses(models + "merge_method: linear\nparameters: {t: 1}", "no parameter 't'");
   refuses(models + "merge_method: ties", "base_model");
@@ -209,8 +212,8 @@ parameters:
     EXPECT_TRUE(at::equal(piece(merged, name), slerp(piece(a, name), piece(b, name), t))) << name;
   };
   expect("embed.projection.weight", 0);
-  expect("head.weight", 1);
-  expect("norm.weight", 1);
+  expect("head.weight", 0);  // as mergekit since 0.1.2
+  expect("norm.weight", 0);
   for (int64_t layer = 0; layer < 4; ++layer) {
     const std::string block = "blocks." + std::to_string(layer) + ".";
     const double t = static_cast<double>(layer) / 3;
@@ -355,6 +358,55 @@ TEST(Merge, TiedTables) {
   refuse(tied, apart, "found two tables");
   refuse(apart, tied, "found one table");
   refuse(tied, longer, "different sizes");
+}
+
+TEST(Merge, ParametersWithoutASayAreAccepted) {
+  const Model base = small_model(1), a = descendant(base, 2);
+  const ModelSources models{{"base", &base}, {"a", &a}};
+  const std::string recipe = "models: [{model: a, parameters: {weight: 0.5}}]\nbase_model: base\nmerge_method: ";
+  expect_same(
+      merge(config_of(recipe + "task_arithmetic\nparameters: {rescale: true, int8_mask: true, density: 0.3}"), models),
+      merge(config_of(recipe + "task_arithmetic"), models));
+  const std::string name = "blocks.1.ffn.up.weight";
+  const Tensor& start = base.stack().weights.at(name);
+  const Model scaled = merge(config_of(recipe + "ties\nparameters: {rescale: true, density: 0.3}"), models);
+  EXPECT_TRUE(at::equal(scaled.stack().weights.at(name).flatten(),
+                        disjoint_sum(start.flatten(), {trim((a.stack().weights.at(name) - start).flatten(), 0.3, true)},
+                                     {0.5}, {.normalize = true})));
+}
+
+// The tokeniser and the chat template stay the base's; whatever else would be needed is refused.
+TEST(Merge, TokenizersMustBeTheSameWhereTheRecipeNamesThem) {
+  const LanguageConfig config{.vocab = 20, .channels = 8, .depth = 1, .heads = 2, .hidden = 12, .context = 16};
+  Model a = make_model(config, Random(1)), b = make_model(config, Random(2));
+  const auto tokenizer = [](const char* second) {
+    return std::string(R"({"model": {"vocab": {"x": 0, ")") + second +
+           R"(": 1}}, "added_tokens": [{"id": 2, "content": "<s>"}]})";
+  };
+  a.companions["tokenizer.json"] = tokenizer("y");
+  const std::string recipe =
+      "models: [{model: a, parameters: {weight: 1}}, {model: b, parameters: {weight: 1}}]\nmerge_method: linear\n";
+  const auto merged = [&](const std::string& more) { return merge(config_of(recipe + more), {{"a", &a}, {"b", &b}}); };
+  const auto refuse = [&](const std::string& more, const char* because) {
+    EXPECT_THAT([&] { merged(more); }, ThrowsMessage<Error>(HasSubstr(because))) << more;
+  };
+  const char* const all[] = {"tokenizer_source: base", "tokenizer_source: union", "tokenizer_source: a",
+                             "tokenizer: {source: base}", "tokenizer: {}"};
+  for (const char* other : {"", "y"}) {
+    if (*other) b.companions["tokenizer.json"] = tokenizer(other) + "\n";  // the same, written otherwise
+    for (const char* more : all)
+      EXPECT_EQ(merged(more).companions.at("tokenizer.json"), a.companions.at("tokenizer.json")) << more;
+  }
+  refuse("tokenizer_source: b", "expected base, union, or a");
+  b.companions["tokenizer.json"] = tokenizer("z");
+  for (const char* more : all) refuse(more, "expected the vocabulary of b to be that of a");
+  EXPECT_NO_THROW(merged(""));
+
+  a.companions["chat_template.jinja"] = "{{ a }}";
+  EXPECT_EQ(merged("chat_template: auto").companions.at("chat_template.jinja"), "{{ a }}");
+  EXPECT_EQ(merged("chat_template: '{{ c }}'").companions.at("chat_template.jinja"), "{{ c }}");
+  b.companions["tokenizer_config.json"] = R"({"chat_template": "{{ b }}"})";
+  refuse("chat_template: auto", "expected the template of b");
 }
 
 // ---- the interface check -------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kBatch = 250;
+constexpr const char* kNoise = "noise";  // what images are where none are given
 constexpr uint64_t kMostConfig = 256 << 10;
 
 // What is to be done, the models it is done with, and the result.
@@ -101,6 +102,17 @@ MergeConfig config_of(const Merge& options, const std::vector<std::string>& keys
   return config;
 }
 
+// A model that a recipe names: a folder beside it, else what the name means on a command line.
+std::string folder_of(const std::string& recipe, const std::string& name) {
+  std::error_code error;
+  const std::string beside = (fs::path(recipe).parent_path() / name).lexically_normal().string();
+  if (fs::exists(beside, error)) return beside;
+  if (const auto plus = name.find('+'); plus != std::string::npos && !fs::exists(name, error))
+    fail(recipe, ": ", name, " is a model with an adapter on it; put the adapter on first: strata merge ",
+         name.substr(0, plus), " --adapter ", name.substr(plus + 1), " --output FOLDER");
+  return name;
+}
+
 Work plan(const Merge& options) {
   Work work;
   if (!options.config.empty()) {
@@ -110,8 +122,7 @@ Work plan(const Merge& options) {
       fail_usage("--config says which models are merged and how; leave the models and the other options out");
     work.config = read_mergekit(read_yaml(options.config));
     work.config.seed = options.seed;
-    const fs::path folder = fs::path(options.config).parent_path();
-    for (const auto& name : models_of(work.config)) open(work, name, (folder / name).lexically_normal().string());
+    for (const auto& name : models_of(work.config)) open(work, name, folder_of(options.config, name));
     return work;
   }
   if (options.models.empty()) fail_usage("expected the folders of models, or --config with a mergekit recipe");
@@ -215,14 +226,21 @@ Probing probing(const Merge& options, const Model& model) {
   const Tensor noise = at::empty({images, vit.image_channels, vit.image_height, vit.image_width}, at::kFloat);
   Random random(0);
   for (int64_t i = 0; i < noise.numel(); ++i) noise.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal());
-  return {images_for(model, noise), "noise", {}, nullptr};
+  return {images_for(model, noise), kNoise, {}, nullptr};
 }
 
 struct Check {
   std::string data;
   std::vector<Seam> seams;
+  bool judged = false;  // on images, and all blocks keep their places: what kLeastCka was measured for
   std::vector<std::pair<std::string, Score>> scores;  // of the result, then of the models it is made from
 };
+
+bool in_place(const std::vector<Origin>& origins) {
+  for (size_t slot = 0; slot < origins.size(); ++slot)
+    if (origins[slot].block != static_cast<int64_t>(slot)) return false;
+  return true;
+}
 
 Check check_interface(const Work& work, const Model& merged, const Merge& options) {
   Check check;
@@ -233,19 +251,24 @@ Check check_interface(const Work& work, const Model& merged, const Merge& option
   check.data = data.name;
   const ModelSources sources = work.sources();
   if (work.by_route) {
-    check.seams = seams_of(merged, first, origins_of(first, work.route, sources), data.input);
+    const auto origins = origins_of(first, work.route, sources);
+    check.judged = in_place(origins);
+    check.seams = seams_of(merged, first, origins, data.input);
   } else if (copies_blocks(work.config)) {
     std::vector<Origin> origins;
     for (const auto& [name, block] : copied_blocks(work.config, sources))
       origins.push_back({name, sources.find(name)->second, block});
+    check.judged = in_place(origins);
     check.seams = seams_of(merged, *origins.front().model, origins, data.input);
   } else {
+    check.judged = true;
     for (const auto& key : work.order)
       if (sources.find(key)->second->stack().depth() == merged.stack().depth()) {
         const auto seams = seams_between(merged, key, *sources.find(key)->second, data.input);
         check.seams.insert(check.seams.end(), seams.begin(), seams.end());
       }
   }
+  check.judged = check.judged && data.set.labels.defined();
   if (!data.exam && !data.set.labels.defined()) return check;
   // Each model is asked in its own normalisation of the images, and by its own numbers of the classes.
   std::set<std::string> warnings;
@@ -288,6 +311,19 @@ std::string detail_of(const Work& work, const Merge& options) {
   return text;
 }
 
+// What the check says against the result; empty where it says nothing.
+std::string misfit_of(const Check& check) {
+  const Seam* worst = nullptr;
+  for (const Seam& seam : check.seams)
+    if (check.judged && seam.cka < kLeastCka && (!worst || seam.cka < worst->cka)) worst = &seam;
+  if (!worst) return "";
+  return fmt::format(
+      "the models do not fit: expected what every block reads to be like what it knew, a CKA of {} or more, found "
+      "{:.3f} "
+      "at slot {}, {}",
+      kLeastCka, worst->cka, worst->slot, worst->block == "head" ? "the head" : "block " + worst->block);
+}
+
 nlohmann::ordered_json json_of(const Check& check) {
   nlohmann::ordered_json json{{"data", check.data}};
   json["seams"] = nlohmann::ordered_json::array();
@@ -300,6 +336,7 @@ nlohmann::ordered_json json_of(const Check& check) {
                              {"difference", seam.difference}});
   for (const auto& [name, score] : check.scores)
     json["scores"].push_back({{"model", name}, {"accuracy", score.accuracy}, {"loss", score.loss}});
+  json["fits"] = misfit_of(check).empty();
   return json;
 }
 
@@ -341,23 +378,32 @@ void merge(const Common& common, const Merge& options) {
   const auto type = work.models.at(work.order.front())->stack().weights.entries().front().value.scalar_type();
   for (auto& entry : tried.stack().weights.entries()) entry.value = entry.value.to(type);
   const Check check = check_interface(work, tried, options);
-  if (!options.dry_run) save_model(options.output, merged);
+  const std::string misfit = misfit_of(check);
+  const bool write = !options.dry_run && (misfit.empty() || options.force);
+  // What was found is said before anything is written, and also where nothing is.
+  if (!common.quiet && !common.json) {
+    print(check);
+    if (check.data == kNoise && !check.seams.empty())
+      std::cout << "checked on Gaussian noise, as no images were given; --data FOLDER checks on images\n";
+    for (const auto& [name, cosine] : kin) std::cout << fmt::format("kinship with {}: {:.3f}\n", name, cosine);
+  }
+  if (write) save_model(options.output, merged);
 
   if (common.json) {
-    nlohmann::ordered_json json{{"output", options.dry_run ? "" : options.output},
+    nlohmann::ordered_json json{{"output", write ? options.output : ""},
                                 {"method", how},
                                 {"blocks", merged.stack().depth()},
                                 {"block_ids", merged.notes.block_ids}};
     for (const auto& [name, cosine] : kin) json["kinship"][name] = cosine;
     json["interface"] = json_of(check);
     print_json(json);
-    return;
   }
-  if (common.quiet) return;
-  print(check);
-  for (const auto& [name, cosine] : kin) std::cout << fmt::format("kinship with {}: {:.3f}\n", name, cosine);
-  std::cout << fmt::format("{}: {} of {} models, {} blocks\n", options.dry_run ? "nothing written" : options.output,
-                           how, work.order.size(), merged.stack().depth());
+  if (!misfit.empty() && !options.dry_run && !options.force)
+    fail(misfit, "; nothing was written (--force writes all the same)");
+  if (!misfit.empty() && !common.quiet) std::cerr << "warning: " << misfit << "\n";
+  if (common.json || common.quiet) return;
+  std::cout << fmt::format("{}: {} of {} models, {} blocks\n", write ? options.output : "nothing written", how,
+                           work.order.size(), merged.stack().depth());
 }
 
 }  // namespace strata::cli

@@ -46,9 +46,12 @@ std::vector<std::string> names_of(const std::vector<Model>& models, const std::v
 
 std::string output_of(const Probe& options) {
   if (!options.output.empty()) return options.output;
-  return options.models.size() > 1
+  // A name in the local Hugging Face cache has no place beside it.
+  const std::string model = split_name(options.models[0]).second;
+  std::error_code error;
+  return options.models.size() > 1 || !std::filesystem::exists(model, error)
              ? "runs/probe"
-             : (without_trailing_slash(split_name(options.models[0]).second).parent_path() / "probe").string();
+             : (without_trailing_slash(model).parent_path() / "probe").string();
 }
 
 // Measured on what training holds out by default; routes for a budget are chosen on a quarter as many other tokens.

@@ -1,6 +1,7 @@
 #include "apps/strata/verbs/shared.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -69,9 +70,18 @@ void check_output(const std::string& output, const std::vector<std::string>& fol
 }
 
 std::string origin_of(const Model& model, const std::string& folder) {
-  if (model.notes.recipe.empty()) return folder;
-  return fmt::format("{}: recipe {}, {} steps, seed {}", folder, model.notes.recipe, model.notes.steps,
-                     model.notes.seed);
+  const ModelNotes& notes = model.notes;
+  std::vector<std::string> parts;
+  if (!notes.recipe.empty())
+    parts.push_back(fmt::format("recipe {}, {} steps, seed {}", notes.recipe, notes.steps, notes.seed));
+  if (!notes.provenance.empty()) {
+    const Provenance& last = notes.provenance.back();
+    // The detail of a merge by a recipe is its whole text.
+    const bool line = !last.detail.empty() && last.detail.find('\n') == std::string::npos;
+    parts.push_back(fmt::format("{}{}{} of {}", notes.recipe.empty() ? "" : "after ", last.operation,
+                                line ? " (" + last.detail + ")" : "", fmt::join(last.sources, " and ")));
+  }
+  return parts.empty() ? folder : fmt::format("{}: {}", folder, fmt::join(parts, ", "));
 }
 
 ImageConfig images_of(const Model& model) {

@@ -65,7 +65,7 @@ TextExam text_exam(const Model& model, const std::string& folder, const std::str
 /// Throws UsageError when the folder for a result is one of those it is made from: the original would be gone.
 void check_output(const std::string& output, const std::vector<std::string>& folders);
 
-/// A model in a line: its folder and how it was trained.
+/// A model in a line: its folder, how it was trained, and the last surgery it came from.
 std::string origin_of(const Model& model, const std::string& folder);
 
 /// "87.3 %".
