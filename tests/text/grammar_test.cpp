@@ -104,6 +104,13 @@ TEST(Grammar, HostileGrammarsEnd) {
   EXPECT_TRUE(matches("root ::= (\"a\"* \"a\"*)* a{20}\na ::= \"a\"?", std::string(200, 'a')));
   // As many places as repetitions, from each of which all behind it can be reached.
   EXPECT_TRUE(matches("root ::= (\"a\"?){12000}", std::string(20, 'a')));
+  // Of the rules that the root begins with, one after the other turns out to derive the empty text.
+  std::string empty_rules, calls;
+  for (int i = 0; i < 60'000; ++i) {
+    empty_rules += "r" + std::to_string(59'999 - i) + " ::= \"\"\n";
+    calls += " r" + std::to_string(i);
+  }
+  EXPECT_TRUE(matches(empty_rules + "root ::= \"x\" |" + calls, "x"));
   const Grammar deep = parse_grammar("root ::= \"(\" root \")\" | \"(\" root \"]\" | \"\"");
   // Every bracket doubles the ways it may be closed.
   EXPECT_THROW((void)match_grammar(deep, std::string(2000, '(')), Error);
