@@ -54,6 +54,8 @@ const std::set<std::string> kAnnotations = {"title",     "description", "default
                                             "$id",       "$comment",    "$anchor", "deprecated",      "readOnly",
                                             "writeOnly", "definitions", "$defs",   "contentMediaType"};
 
+constexpr std::array<const char*, 4> kBounds = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"};
+
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -346,6 +348,9 @@ class Writer {
                       std::set<std::string>& known) {
     if (type == "string") return string(schema, place, known);
     if (type == "integer") return integer(schema, place, known);
+    if (type == "number")
+      for (const char* key : kBounds)
+        if (schema.contains(key)) reject(place, key, " is followed for whole numbers only");
     if (type == "number" || type == "boolean" || type == "null") return use(type);
     if (type == "array") return array(schema, place, known);
     if (type == "object") return object(schema, place, known);
@@ -385,7 +390,7 @@ class Writer {
   }
 
   std::string integer(const Json& schema, const std::string& place, std::set<std::string>& known) {
-    known.insert({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"});
+    known.insert(kBounds.begin(), kBounds.end());
     constexpr int64_t kMost = 999'999'999'999'999'999;
     int64_t low = -kMost, high = kMost;
     bool bound = false;
