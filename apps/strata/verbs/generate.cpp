@@ -13,12 +13,12 @@
 #include "strata/formats/chat_template_file.h"
 #include "strata/formats/generation_config.h"
 #include "strata/formats/json_fields.h"
-#include "strata/formats/tokenizer_json.h"
 #include "strata/route/order.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
 #include "strata/text/grammar.h"
 #include "strata/text/json_schema.h"
+#include "strata/train/codec.h"
 
 namespace strata::cli {
 namespace {
@@ -28,16 +28,6 @@ using nlohmann::ordered_json;
 constexpr uint64_t kLargestFile = 64 << 20;
 constexpr int64_t kUsualTokens = 128;
 constexpr int64_t kMostAlternatives = 1000;
-
-// A model brings its files with it, whether it is a folder, a name in a cache or a GGUF file.
-std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& place) {
-  const auto found = model.companions.find("tokenizer.json"), config = model.companions.find("tokenizer_config.json");
-  if (found != model.companions.end())
-    return tokenizer_from_json(found->second, config == model.companions.end() ? "" : config->second,
-                               place + "/tokenizer.json");
-  if (model.language.vocab == 256) return byte_tokenizer();
-  return std::nullopt;
-}
 
 std::string text_in(const std::string& path) {
   if (path != "-") return read_text(path, kLargestFile);
