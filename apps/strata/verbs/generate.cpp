@@ -84,6 +84,7 @@ std::vector<std::vector<int32_t>> prompts_of(const Generate& options, const Mode
       fail(options.model, ": expected a tokenizer.json beside the model to read text, found none; give --ids");
     return *tokenizer;
   };
+  prompts.reserve(options.prompts.size() + options.ids.size() + 2);
   for (const auto& text : options.prompts) prompts.push_back(encoder().encode(text));
   if (!options.prompt_file.empty()) prompts.push_back(encoder().encode(text_in(options.prompt_file)));
   for (const auto& text : options.ids) prompts.push_back(ids_in(text));
@@ -231,7 +232,8 @@ void generate(const Common& common, const Generate& options) {
   run.copies = options.copies;
   run.seed = options.seed;
   if (!options.ignore_end) run.ends = config.ends;
-  if (!options.ignore_end && run.ends.empty() && tokenizer && tokenizer->eos()) run.ends = {*tokenizer->eos()};
+  if (!options.ignore_end && run.ends.empty() && tokenizer)
+    if (const auto eos = tokenizer->eos()) run.ends = {*eos};
   run.stop = config.stop;
   run.stop.insert(run.stop.end(), options.stop.begin(), options.stop.end());
   run.log_probabilities = options.log_probabilities.has_value();
