@@ -45,14 +45,17 @@ TextCodec codec_of(const TextConfig& config, const std::string& start, const std
   return codec_of(open_tokenizer(tokens), tokens);
 }
 
+std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& name) {
+  const auto found = model.companions.find("tokenizer.json"), config = model.companions.find("tokenizer_config.json");
+  if (found != model.companions.end())
+    return tokenizer_from_json(found->second, config == model.companions.end() ? "" : config->second,
+                               name + "/tokenizer.json");
+  if (model.language.vocab == 256) return byte_tokenizer();
+  return std::nullopt;
+}
+
 TextCodec codec_of(const Model& model, const std::string& name) {
-  const auto found = model.companions.find("tokenizer.json");
-  if (found != model.companions.end()) {
-    const auto config = model.companions.find("tokenizer_config.json");
-    return codec_of(tokenizer_from_json(found->second, config == model.companions.end() ? "" : config->second,
-                                        name + "/tokenizer.json"),
-                    name);
-  }
+  if (model.companions.contains("tokenizer.json")) return codec_of(*tokenizer_of(model, name), name);
   if (model.language.vocab == 256) return byte_codec();
   fail(name, ": has no tokenizer.json, and knows ", model.language.vocab,
        " tokens, not the 256 bytes; put the tokenizer it was trained with beside it");
