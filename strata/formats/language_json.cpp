@@ -30,7 +30,7 @@ const std::set<std::string, std::less<>>& harmless() {
   static const std::set<std::string, std::less<>> keys{
       // what made the file, and names
       "architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "auto_map", "tokenizer_class",
-      "finetuning_task", "id2label", "label2id", "num_labels", "problem_type", "task_specific_params",
+      "finetuning_task", "id2label", "label2id", "num_labels", "num_steps", "afn", "problem_type", "task_specific_params",
       "custom_pipelines", "transformers.js_config", "is_llama_config", "unsloth_fixed", "unsloth_version", "finetuned",
       // training: starting values, dropout
       "initializer_range", "init_std", "attn_pdrop", "embd_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout",

@@ -1,4 +1,4 @@
-// Parser: strata/text/jinja_lexer.cpp strata/text/jinja_parser.cpp strata/text/jinja_run.cpp strata/text/jinja_functions.cpp strata/text/jinja_text.cpp strata/text/jinja_value.cpp
+// Parser: strata/text/jinja_lexer.cpp strata/text/jinja_parser.cpp strata/text/jinja_run.cpp strata/text/jinja_functions.cpp strata/text/jinja_numbers.cpp strata/text/jinja_signatures.cpp strata/text/jinja_text.cpp strata/text/jinja_value.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>

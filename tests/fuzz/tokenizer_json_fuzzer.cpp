@@ -1,4 +1,4 @@
-// Parser: strata/formats/tokenizer_json.cpp
+// Parser: strata/formats/tokenizer_json.cpp strata/text/oniguruma.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <string>
