@@ -66,4 +66,11 @@ std::optional<std::string> find_in_hub_cache(std::string_view name, const std::s
   return snapshot;
 }
 
+std::string find_path(const std::string& name) {
+  std::error_code error;
+  if (fs::exists(name, error)) return name;
+  if (const auto cached = find_in_hub_cache(name)) return *cached;
+  fail(name, ": there is no such file or folder, and no model of that name in ", hub_cache());
+}
+
 }  // namespace strata
