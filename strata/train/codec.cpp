@@ -1,6 +1,7 @@
 #include "strata/train/codec.h"
 
 #include "strata/base/error.h"
+#include "strata/base/suggest.h"
 #include "strata/formats/tokenizer_json.h"
 #include "strata/text/bpe_trainer.h"
 
@@ -54,6 +55,7 @@ TextCodec codec_of(const Model& model, const std::string& name) {
                     name);
   }
   if (model.language.vocab == 256) return byte_codec();
+  if (!model.warnings.empty()) fail(name, ": brings no tokenizer that can be used: ", join_names(model.warnings));
   fail(name, ": has no tokenizer.json, and knows ", model.language.vocab,
        " tokens, not the 256 bytes; put the tokenizer it was trained with beside it");
 }

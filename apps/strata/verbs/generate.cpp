@@ -14,6 +14,7 @@
 #include "strata/formats/generation_config.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/tokenizer_json.h"
+#include "strata/models/gguf_model.h"
 #include "strata/route/order.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
@@ -37,6 +38,24 @@ std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& pla
                                place + "/tokenizer.json");
   if (model.language.vocab == 256) return byte_tokenizer();
   return std::nullopt;
+}
+
+// Why there is no tokenizer: a GGUF file may hold one that we do not know.
+std::string without_tokenizer(const Model& model, const std::string& place) {
+  if (is_gguf_path(place) && model.warnings.empty()) return "expected a vocabulary in the file, found none";
+  if (model.warnings.empty()) return "expected a tokenizer.json beside the model, found none";
+  std::string text = "it brings no tokenizer that can be used: ";
+  for (const auto& warning : model.warnings) text += (&warning == model.warnings.data() ? "" : "; ") + warning;
+  return text;
+}
+
+// What the user should know before the first token: oddities of the file, ends that can never come.
+void print_warnings(const Model& model, const std::string& place, const std::vector<int32_t>& ends) {
+  for (const auto& warning : model.warnings) std::cerr << place << ": " << warning << "\n";
+  for (const int32_t id : ends)
+    if (id >= model.language.vocab)
+      std::cerr << place << ": eos_token_id " << id << " is none of the model's " << model.language.vocab
+                << " tokens: it will never end the output\n";
 }
 
 std::string text_in(const std::string& path) {
@@ -91,7 +110,7 @@ std::vector<std::vector<int32_t>> prompts_of(const Generate& options, const Mode
   std::vector<std::vector<int32_t>> prompts;
   const auto encoder = [&]() -> const Tokenizer& {
     if (!tokenizer)
-      fail(options.model, ": expected a tokenizer.json beside the model to read text, found none; give --ids");
+      fail(options.model, ": text cannot be read: ", without_tokenizer(model, options.model), "; give --ids");
     return *tokenizer;
   };
   for (const auto& text : options.prompts) prompts.push_back(encoder().encode(text));
@@ -248,11 +267,11 @@ void generate(const Common& common, const Generate& options) {
   run.top_log_probabilities = options.log_probabilities.value_or(0);
   run.cached = !options.uncached;
   if (const auto grammar = grammar_of(options)) {
-    if (!tokenizer)
-      fail(folder, ": expected a tokenizer.json beside the model to hold output to a grammar, found none");
+    if (!tokenizer) fail(folder, ": output cannot be held to a grammar: ", without_tokenizer(model, folder));
     const std::string& file = options.grammar.empty() ? options.json_schema : options.grammar;
     constrain(run, *grammar, file.empty() ? "grammar" : file, *tokenizer, model.language.vocab);
   }
+  if (!common.quiet) print_warnings(model, folder, run.ends);
   if (!common.quiet && !config.not_followed.empty())
     std::cerr << folder << "/generation_config.json asks for " << config.not_followed.front()
               << ", which generate does not do\n";
