@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "strata/base/error.h"
 #include "strata/base/version.h"
@@ -47,16 +48,25 @@ void check_same_shared(const std::string& name, const Model& source, const Model
 }
 
 std::vector<std::string> block_ids(const Model& model, const Route& route, const ModelSources& sources) {
-  std::map<std::string, int> seen;
   std::vector<std::string> ids;
   for (const Step& step : route.steps) {
     const Call& call = step[0];
-    std::string id =
-        (call.source.empty() ? "" : call.source + ":") + owner(call, model, sources).notes.block_ids[call.block];
-    if (const int count = ++seen[id]; count > 1) id += "#" + std::to_string(count);
-    ids.push_back(std::move(id));
+    ids.push_back((call.source.empty() ? "" : call.source + ":") +
+                  owner(call, model, sources).notes.block_ids[call.block]);
   }
   return ids;
+}
+
+// A model that surgery made may have brought names that end in a number already.
+std::vector<std::string> distinct(const std::vector<std::string>& ids) {
+  std::set<std::string> taken;
+  std::vector<std::string> result;
+  for (const auto& id : ids) {
+    std::string name = id;
+    for (int count = 2; !taken.insert(name).second; ++count) name = id + "#" + std::to_string(count);
+    result.push_back(std::move(name));
+  }
+  return result;
 }
 
 }  // namespace
@@ -121,7 +131,7 @@ std::vector<int32_t> places_after(const Route& route, int64_t depth) {
   return places;
 }
 
-Model without_weights(const Model& model, std::vector<std::string> block_ids, const std::vector<int32_t>& places,
+Model without_weights(const Model& model, const std::vector<std::string>& block_ids, const std::vector<int32_t>& places,
                       const std::vector<BlockOf>& blocks) {
   Model result = model;
   result.stacks.clear();
@@ -145,7 +155,7 @@ Model without_weights(const Model& model, std::vector<std::string> block_ids, co
       fail("surgery: ", depth, " blocks, but the model knows ", result.slot_count(),
            " slots; it cannot tell the blocks behind them where they are");
   }
-  result.notes.block_ids = std::move(block_ids);
+  result.notes.block_ids = distinct(block_ids);
   result.notes.strata_version = version();
   // Nobody trained the result; what the sources were trained by stands in its provenance.
   result.notes.recipe.clear();

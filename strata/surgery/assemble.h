@@ -30,10 +30,10 @@ struct BlockOf {
 };
 
 /// What surgery starts from: a model like `model`, still without stacks, whose block i is configured as `blocks[i]` and
-/// called block_ids[i]; block i of `model` is block places[i] of it, or gone (-1), and stored routes say so. Slots stay
+/// called block_ids[i], with #2, #3 behind a name that is taken; block i of `model` is block places[i] of it, or gone (-1), and stored routes say so. Slots stay
 /// as many as there were. Throws Error when there are more blocks than slots, and for a block that its place tells what
 /// to compute (scale_by_depth) in another place.
-Model without_weights(const Model& model, std::vector<std::string> block_ids, const std::vector<int32_t>& places,
+Model without_weights(const Model& model, const std::vector<std::string>& block_ids, const std::vector<int32_t>& places,
                       const std::vector<BlockOf>& blocks);
 
 /// Where block i of the opened model is after assembling `route`: the first step that calls it, -1 where none does.

@@ -182,7 +182,6 @@ class Merger {
 
   // Blocks are called as the base calls them, or the first input; what comes from another model carries its name.
   std::vector<std::string> block_ids(const std::vector<Site>& sites, std::vector<int32_t>& places) const {
-    std::map<std::string, int> seen;
     std::vector<std::string> ids;
     for (const Site& site : sites) {
       const auto& inputs = site.slice->inputs;
@@ -191,9 +190,7 @@ class Merger {
       const MergeInput& from = own != inputs.end() ? *own : inputs.front();
       const int64_t layer = from.first + site.layer;
       if (own != inputs.end() && places[layer] < 0) places[layer] = static_cast<int32_t>(ids.size());
-      std::string id = (own != inputs.end() ? "" : from.model + ":") + model(from.model).notes.block_ids[layer];
-      if (const int count = ++seen[id]; count > 1) id += "#" + std::to_string(count);
-      ids.push_back(std::move(id));
+      ids.push_back((own != inputs.end() ? "" : from.model + ":") + model(from.model).notes.block_ids[layer]);
     }
     return ids;
   }

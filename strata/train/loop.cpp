@@ -243,7 +243,11 @@ int64_t Run::next_batch(int64_t step) {
     return lesson_->next();
   } catch (const Error& error) {
     if (step == first_step_) throw;
-    save(step);
+    try {
+      save(step);
+    } catch (const Error& also) {
+      fail(error.what(), "; and the ", step, " steps done could not be kept: ", also.what());
+    }
     fail(error.what(), "; the ", step, " steps done are kept in ", folder_.state(), ", and the same command goes on");
   }
 }

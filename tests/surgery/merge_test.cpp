@@ -246,6 +246,13 @@ merge_method: passthrough
   EXPECT_TRUE(at::equal(logits_of(by_route), logits_of(a, route, {.sources = &stacks})));
 }
 
+TEST(Merge, BlocksOfARearrangedModelKeepNamesApart) {
+  const Model twice = assemble(small_model(1), parse_route("0,0,1"));
+  EXPECT_THAT(twice.notes.block_ids, ElementsAre("block0", "block0#2", "block1"));
+  EXPECT_THAT(assemble(twice, parse_route("0,0,1,1")).notes.block_ids,
+              ElementsAre("block0", "block0#2", "block0#2#2", "block0#2#3"));
+}
+
 TEST(Merge, ScaleOfARepeatedLayer) {
   const Model a = small_model(1);
   const Model merged = merge(config_of(R"(

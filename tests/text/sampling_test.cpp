@@ -101,6 +101,15 @@ TEST(Sampling, EachTokenHasItsOwnRandomNumber) {
   EXPECT_NE(drawn(2, 5), drawn(2, 6));
 }
 
+TEST(Sampling, TinyTemperaturesPickTheMostProbable) {
+  const std::vector<int32_t> history = {7};
+  for (const double temperature : {1e-3, 1e-40, 1e-300}) {
+    std::vector<float> logits = {20, -5, 30, 29};
+    EXPECT_EQ(pick({.sample = true, .temperature = temperature}, {.tokens = history, .prompt = 1}, logits, Random(3)),
+              2);
+  }
+}
+
 TEST(Sampling, LogProbabilitiesAddUp) {
   const std::vector<float> logits = {1, 3, kNever, 3, -20};
   double sum = 0;

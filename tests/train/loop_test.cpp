@@ -205,6 +205,8 @@ TEST(Train, EpochsAreCountedInStepsOfTheData) {
             std::string::npos);
 }
 
+detail::FileCalls real_calls;
+
 // Images in files, one of which is damaged until it is copied again.
 class Files final : public ImageSource {
  public:
@@ -239,9 +241,20 @@ TEST(Train, AnImageThatCannotBeReadKeepsTheStepsBeforeIt) {
   EXPECT_TRUE(run(broken).resumed);
   EXPECT_FALSE(run(whole).resumed);
   EXPECT_EQ(model_bytes(broken.path()), model_bytes(whole.path()));
+
+  damaged = true;
+  const TemporaryFolder full;
+  real_calls = detail::file_calls;
+  detail::file_calls.open = [](const char* path, int flags, mode_t mode) {
+    return std::string_view(path).find("state") == std::string_view::npos ? real_calls.open(path, flags, mode)
+                                                                          : (errno = ENOSPC, -1);
+  };
+  const std::string both = error_of([&] { run(full); });
+  detail::file_calls = real_calls;
+  EXPECT_NE(both.find("77.png: damaged"), std::string::npos) << both;
+  EXPECT_NE(both.find("No space left"), std::string::npos) << both;
 }
 
-detail::FileCalls real_calls;
 int writes_left = 0;
 
 TEST(Train, FullDiskStopsTheRunAndTheSameCommandGoesOn) {

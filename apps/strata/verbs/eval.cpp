@@ -176,6 +176,7 @@ void eval(const Common& common, const Eval& options) {
     return;
   }
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(scores.size() + 1);
   for (size_t i = 0; i < scores.size(); ++i)
     rows.push_back(
         {shortened(print_route(work.routes[i])), percent(scores[i].accuracy), fmt::format("{:.4f}", scores[i].loss)});

@@ -13,13 +13,12 @@
 #include "strata/formats/chat_template_file.h"
 #include "strata/formats/generation_config.h"
 #include "strata/formats/json_fields.h"
-#include "strata/formats/tokenizer_json.h"
-#include "strata/models/gguf_model.h"
 #include "strata/route/order.h"
 #include "strata/route/parse.h"
 #include "strata/route/print.h"
 #include "strata/text/grammar.h"
 #include "strata/text/json_schema.h"
+#include "strata/train/codec.h"
 
 namespace strata::cli {
 namespace {
@@ -29,25 +28,6 @@ using nlohmann::ordered_json;
 constexpr uint64_t kLargestFile = 64 << 20;
 constexpr int64_t kUsualTokens = 128;
 constexpr int64_t kMostAlternatives = 1000;
-
-// A model brings its files with it, whether it is a folder, a name in a cache or a GGUF file.
-std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& place) {
-  const auto found = model.companions.find("tokenizer.json"), config = model.companions.find("tokenizer_config.json");
-  if (found != model.companions.end())
-    return tokenizer_from_json(found->second, config == model.companions.end() ? "" : config->second,
-                               place + "/tokenizer.json");
-  if (model.language.vocab == 256) return byte_tokenizer();
-  return std::nullopt;
-}
-
-// Why there is no tokenizer: a GGUF file may hold one that we do not know.
-std::string without_tokenizer(const Model& model, const std::string& place) {
-  if (is_gguf_path(place) && model.warnings.empty()) return "expected a vocabulary in the file, found none";
-  if (model.warnings.empty()) return "expected a tokenizer.json beside the model, found none";
-  std::string text = "it brings no tokenizer that can be used: ";
-  for (const auto& warning : model.warnings) text += (&warning == model.warnings.data() ? "" : "; ") + warning;
-  return text;
-}
 
 // What the user should know before the first token: oddities of the file, ends that can never come.
 void print_warnings(const Model& model, const std::string& place, const std::vector<int32_t>& ends) {
@@ -110,9 +90,10 @@ std::vector<std::vector<int32_t>> prompts_of(const Generate& options, const Mode
   std::vector<std::vector<int32_t>> prompts;
   const auto encoder = [&]() -> const Tokenizer& {
     if (!tokenizer)
-      fail(options.model, ": text cannot be read: ", without_tokenizer(model, options.model), "; give --ids");
+      fail(options.model, ": text cannot be read: ", why_no_tokenizer(model, options.model), "; give --ids");
     return *tokenizer;
   };
+  prompts.reserve(options.prompts.size() + options.ids.size() + 2);
   for (const auto& text : options.prompts) prompts.push_back(encoder().encode(text));
   if (!options.prompt_file.empty()) prompts.push_back(encoder().encode(text_in(options.prompt_file)));
   for (const auto& text : options.ids) prompts.push_back(ids_in(text));
@@ -260,14 +241,15 @@ void generate(const Common& common, const Generate& options) {
   run.copies = options.copies;
   run.seed = options.seed;
   if (!options.ignore_end) run.ends = config.ends;
-  if (!options.ignore_end && run.ends.empty() && tokenizer && tokenizer->eos()) run.ends = {*tokenizer->eos()};
+  if (!options.ignore_end && run.ends.empty() && tokenizer)
+    if (const auto eos = tokenizer->eos()) run.ends = {*eos};
   run.stop = config.stop;
   run.stop.insert(run.stop.end(), options.stop.begin(), options.stop.end());
   run.log_probabilities = options.log_probabilities.has_value();
   run.top_log_probabilities = options.log_probabilities.value_or(0);
   run.cached = !options.uncached;
   if (const auto grammar = grammar_of(options)) {
-    if (!tokenizer) fail(folder, ": output cannot be held to a grammar: ", without_tokenizer(model, folder));
+    if (!tokenizer) fail(folder, ": output cannot be held to a grammar: ", why_no_tokenizer(model, folder));
     const std::string& file = options.grammar.empty() ? options.json_schema : options.grammar;
     constrain(run, *grammar, file.empty() ? "grammar" : file, *tokenizer, model.language.vocab);
   }
