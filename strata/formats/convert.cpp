@@ -259,7 +259,7 @@ ConvertReport write_folder(const SourceModel& model, const std::string& out, std
     config["dtype"] = type == BlockType::F16 ? "float16" : type == BlockType::BF16 ? "bfloat16" : "float32";
     config["torch_dtype"] = config["dtype"];
     write_json_file(temporary + "/config.json", config);
-    for (const auto& [name, text] : model.companions) write_file_atomic(temporary + "/" + name, text);
+    for (const auto& [name, text] : model.companions) write_file_atomic((fs::path(temporary) / name).string(), text);
     publish_folder(temporary, target);
   } catch (...) {
     fs::remove_all(temporary, error);

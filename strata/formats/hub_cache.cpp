@@ -59,7 +59,7 @@ std::optional<std::string> find_in_hub_cache(std::string_view name, const std::s
     commit = read_text(ref, kMostRef);
     while (!commit.empty() && std::isspace(static_cast<unsigned char>(commit.back())) != 0) commit.pop_back();
   }
-  const std::string snapshot = folder + "/snapshots/" + commit;
+  std::string snapshot = folder + "/snapshots/" + commit;
   if (!plain(commit) || !fs::is_directory(snapshot, error))
     fail("model '", name, "': is in the cache ", cache, ", but not its revision '", revision,
          "'; fetch it, or name one that is there behind @");

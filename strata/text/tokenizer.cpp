@@ -70,11 +70,13 @@ void check_ids(const TokenizerConfig& config, const std::string& who) {
   constexpr size_t free = 100'000;
   const size_t count = config.model.vocab.size() + config.added.size(), most = 4 * count + free;
   const auto check = [&](int32_t id, const std::string& token) {
-    if (id < 0) fail(who, ": expected ids of at least 0, found ", id, " for ", in_quotes(token));
-    if (static_cast<size_t>(id) >= most)
+    if (id >= 0 && static_cast<size_t>(id) >= most)
       fail(who, ": expected ids below ", most, " for ", count, " tokens, found ", id, " for ", in_quotes(token));
   };
-  for (const auto& [token, id] : config.model.vocab) check(id, token);
+  for (const auto& [token, id] : config.model.vocab) {
+    if (id < 0) fail(who, ": expected ids of at least 0, found ", id, " for ", in_quotes(token));
+    check(id, token);
+  }
   for (const AddedToken& added : config.added) check(added.id, added.content);
 }
 
