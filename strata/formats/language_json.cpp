@@ -51,7 +51,7 @@ const std::set<std::string, std::less<>>& harmless() {
       // how the model is run in other programs
       "return_dict", "output_hidden_states", "output_attentions", "output_past", "torchscript", "xla_device",
       "use_bfloat16", "tf_legacy_loss", "pretraining_tp", "chunk_size_feed_forward", "reorder_and_upcast_attn",
-      "pruned_heads", "is_decoder", "is_encoder_decoder",
+      "pruned_heads", "is_decoder", "is_encoder_decoder", "attn_implementation", "name_or_path",
       // read where the architecture has them
       "layer_types", "max_window_layers", "head_dim", "num_key_value_heads", "tie_word_embeddings", "vocab_size"};
   // clang-format on
@@ -80,11 +80,11 @@ class Reader {
   const JsonFields& fields() const { return fields_; }
 
   /// Throws for a key that was not read, is not known to be harmless and has a value that could change what the model
-  /// computes (a number, true, a list or an object).
+  /// computes (a number, a text, true, a list or an object).
   void refuse_rest() const {
     for (const auto& [key, value] : object_.items()) {
       if (seen_.contains(key) || harmless().contains(key) || key.starts_with("_")) continue;
-      if (value.is_null() || value.is_string() || value == json(false)) continue;
+      if (value.is_null() || value == json(false)) continue;
       fail(fields_.file(), ": ", key, ": expected no such key for this architecture, found ", shown(value),
            ", which could change what the model computes; if it does not change the model, delete the key from "
            "config.json");

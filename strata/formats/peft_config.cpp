@@ -176,8 +176,8 @@ bool says_something(const json& value) {
 }  // namespace
 
 PathExpression::PathExpression(std::string text, Part part, const std::string& who) : text_(std::move(text)) {
-  (void)Pattern(text_, true, who);  // what is one only in brackets is none
-  pattern_ = Pattern((part == Part::whole ? "\\A(?:" : "\\A(?:.*\\.)?(?:") + text_ + ")\\z", true, who);
+  (void)Pattern(text_, true, who, Dialect::perl);  // what is one only in brackets is none
+  pattern_ = Pattern((part == Part::whole ? "\\A(?:" : "\\A(?:.*\\.)?(?:") + text_ + ")\\z", true, who, Dialect::perl);
 }
 
 bool PeftModules::contains(const std::string& path) const {

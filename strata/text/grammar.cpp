@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -461,6 +460,7 @@ class Parser {
 
   void refuse_left_recursion() {
     const auto nullable = nullable_rules();
+    std::vector<bool> seen(grammar_.nodes.size(), false);  // each node is of one rule, which is looked at once
     // 0: not seen, 1: being followed, 2: done
     std::vector<int> state(grammar_.rules.size(), 0);
     struct Visit {
@@ -469,7 +469,7 @@ class Parser {
     };
     for (int32_t start = 0; start < std::ssize(grammar_.rules); ++start) {
       if (state[static_cast<size_t>(start)] != 0) continue;
-      std::vector<Visit> path{{start, first_calls(start, nullable)}};
+      std::vector<Visit> path{{start, first_calls(start, nullable, seen)}};
       state[static_cast<size_t>(start)] = 1;
       while (!path.empty()) {
         if (path.back().next.empty()) {
@@ -484,63 +484,62 @@ class Parser {
                "' can begin with itself; write what comes first first, as in list ::= item (\",\" item)*");
         if (state[static_cast<size_t>(rule)] == 2) continue;
         state[static_cast<size_t>(rule)] = 1;
-        path.push_back({rule, first_calls(rule, nullable)});
+        path.push_back({rule, first_calls(rule, nullable, seen)});
       }
     }
   }
 
-  // Visits what can be reached from a rule's start without a byte; calls of nullable rules are stepped over.
-  template <class OnCall>
-  bool reaches_end(int32_t rule, const std::vector<bool>& nullable, OnCall on_call) const {
-    std::vector<int32_t> work{grammar_.rules[static_cast<size_t>(rule)].start};
-    std::vector<bool>& seen = seen_;
-    std::vector<int32_t> touched;
-    bool end = false;
-    while (!work.empty()) {
-      const int32_t at = work.back();
-      work.pop_back();
-      if (seen[static_cast<size_t>(at)]) continue;
-      seen[static_cast<size_t>(at)] = true;
-      touched.push_back(at);
-      const auto& node = grammar_.nodes[static_cast<size_t>(at)];
-      if (node.kind == Kind::end) end = true;
-      if (node.kind == Kind::split) {
-        work.push_back(node.target);
-        work.push_back(node.next);
-      }
-      if (node.kind == Kind::call) {
-        on_call(node.target);
-        if (nullable[static_cast<size_t>(node.target)]) work.push_back(node.next);
-      }
-    }
-    for (const int32_t at : touched) seen[static_cast<size_t>(at)] = false;
-    return end;
-  }
-
+  // A call is stepped over once, when its rule turns out to derive the empty text; until then it waits. So each node is
+  // visited once.
   std::vector<bool> nullable_rules() {
-    seen_.assign(grammar_.nodes.size(), false);
-    std::vector<bool> nullable(grammar_.rules.size(), false);
-    std::vector<std::vector<int32_t>> callers(grammar_.rules.size());
-    std::vector<int32_t> work(grammar_.rules.size());
-    std::iota(work.begin(), work.end(), 0);
+    std::vector<bool> seen(grammar_.nodes.size(), false), nullable(grammar_.rules.size(), false);
+    struct Place {
+      int32_t node, rule;  // whose the node is
+    };
+    std::vector<std::vector<Place>> waiting(grammar_.rules.size());  // behind calls of a rule
+    std::vector<Place> work;
+    work.reserve(grammar_.rules.size());
+    for (size_t rule = 0; rule < grammar_.rules.size(); ++rule)
+      work.push_back({grammar_.rules[rule].start, static_cast<int32_t>(rule)});
     while (!work.empty()) {
-      const int32_t rule = work.back();
+      const Place at = work.back();
       work.pop_back();
-      if (nullable[static_cast<size_t>(rule)]) continue;
-      const bool end = reaches_end(rule, nullable, [&](int32_t called) {
-        auto& known = callers[static_cast<size_t>(called)];
-        if (known.empty() || known.back() != rule) known.push_back(rule);
-      });
-      if (!end) continue;
-      nullable[static_cast<size_t>(rule)] = true;
-      for (const int32_t caller : callers[static_cast<size_t>(rule)]) work.push_back(caller);
+      if (seen[static_cast<size_t>(at.node)]) continue;
+      seen[static_cast<size_t>(at.node)] = true;
+      const auto& node = grammar_.nodes[static_cast<size_t>(at.node)];
+      if (node.kind == Kind::end) {
+        nullable[static_cast<size_t>(at.rule)] = true;
+        auto& behind = waiting[static_cast<size_t>(at.rule)];
+        work.insert(work.end(), behind.begin(), behind.end());
+        behind.clear();
+      } else if (node.kind == Kind::split) {
+        work.push_back({node.target, at.rule});
+        work.push_back({node.next, at.rule});
+      } else if (node.kind == Kind::call) {
+        const auto called = static_cast<size_t>(node.target);
+        (nullable[called] ? work : waiting[called]).push_back({node.next, at.rule});
+      }
     }
     return nullable;
   }
 
-  std::vector<int32_t> first_calls(int32_t rule, const std::vector<bool>& nullable) const {
-    std::vector<int32_t> calls;
-    reaches_end(rule, nullable, [&](int32_t called) { calls.push_back(called); });
+  // The rules that a rule can begin with: those called from what its start reaches without a byte.
+  std::vector<int32_t> first_calls(int32_t rule, const std::vector<bool>& nullable, std::vector<bool>& seen) const {
+    std::vector<int32_t> work{grammar_.rules[static_cast<size_t>(rule)].start}, calls;
+    while (!work.empty()) {
+      const auto at = static_cast<size_t>(work.back());
+      work.pop_back();
+      if (seen[at]) continue;
+      seen[at] = true;
+      const auto& node = grammar_.nodes[at];
+      if (node.kind == Kind::split) {
+        work.push_back(node.target);
+        work.push_back(node.next);
+      } else if (node.kind == Kind::call) {
+        calls.push_back(node.target);
+        if (nullable[static_cast<size_t>(node.target)]) work.push_back(node.next);
+      }
+    }
     std::sort(calls.begin(), calls.end());
     calls.erase(std::unique(calls.begin(), calls.end()), calls.end());
     return calls;
@@ -555,7 +554,6 @@ class Parser {
   std::map<std::string, int32_t> names_;
   std::vector<size_t> first_use_;  // where each rule is first named
   std::unordered_map<std::bitset<256>, int32_t> sets_;
-  mutable std::vector<bool> seen_;
 };
 
 }  // namespace

@@ -4,32 +4,30 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
-#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "strata/base/error.h"
+#include "strata/text/jinja_numbers.h"
+#include "strata/text/jinja_signatures.h"
 #include "strata/text/jinja_text.h"
 
 namespace strata::jinja {
 namespace {
 
-constexpr std::array kDictMethods = std::to_array<std::string_view>({"keys", "values", "items", "get"});
-constexpr std::array kGlobals =
-    std::to_array<std::string_view>({"range", "namespace", "dict", "raise_exception", "strftime_now"});
+constexpr std::array kDictMethods =
+    std::to_array<Signature>({{"keys", ""}, {"values", ""}, {"items", ""}, {"get", "- -"}});
+constexpr std::array kListMethods = std::to_array<Signature>({{"index", "-"}, {"count", "-"}});
+constexpr std::array kLoopMethods = std::to_array<Signature>({{"cycle", "*"}});
+constexpr std::array kGlobals = std::to_array<Signature>({{"range", "- - -"},
+                                                          {"namespace", "*"},
+                                                          {"dict", "*"},
+                                                          {"raise_exception", "message"},
+                                                          {"strftime_now", "format"}});
 
-template <size_t N>
-bool among(const std::array<std::string_view, N>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-int64_t integer_of(const Value& value, std::string_view who) {
-  if (!value.is_integer()) fail(who, ": expected a whole number, found ", type_name(value));
-  return value.as_integer();
-}
 const std::string& text_of(const Value& value, std::string_view who) {
   if (!value.text()) fail(who, ": expected a text, found ", type_name(value));
   return *value.text();
@@ -79,7 +77,7 @@ std::string indented(const std::string& text, const Arguments& arguments, Meter&
   }
 }
 
-std::string escaped(std::string_view text, Meter& meter) {
+std::string escaped(const std::string& text, const Arguments&, Meter& meter) {
   std::string out;
   meter.charge(static_cast<int64_t>(text.size() / 16));
   for (const char c : text) {
@@ -118,14 +116,14 @@ std::string titled(std::string_view text) {
 }
 
 Value as_json(const Value& value, const Arguments& arguments, Meter& meter) {
-  constexpr int64_t kWidest = 64;
+  constexpr int64_t widest = 64;
   JsonStyle style;
   // Named as in transformers: tojson(x, ensure_ascii, indent, separators, sort_keys).
   style.ascii = flag_of(arguments.get(0, "ensure_ascii"));
   const Value* indent = arguments.get(1, "indent");
   if (indent && !indent->is_none()) {
     const int64_t width = integer_of(*indent, "tojson");
-    if (width < 0 || width > kWidest) fail("tojson: expected an indent from 0 to ", kWidest, ", found ", width);
+    if (width < 0 || width > widest) fail("tojson: expected an indent from 0 to ", widest, ", found ", width);
     style.indent = static_cast<int>(width);
     style.item_separator = ",";
   }
@@ -134,53 +132,12 @@ Value as_json(const Value& value, const Arguments& arguments, Meter& meter) {
     if (!list || list->items.size() != 2) fail("tojson: expected two separators, found ", type_name(*separators));
     style.item_separator = text_of(list->items[0], "tojson");
     style.key_separator = text_of(list->items[1], "tojson");
-    if (style.item_separator.size() + style.key_separator.size() > kWidest)
-      fail("tojson: expected separators of at most ", kWidest, " bytes together");
+    if (style.item_separator.size() + style.key_separator.size() > widest)
+      fail("tojson: expected separators of at most ", widest, " bytes together");
   }
   style.sort_keys = flag_of(arguments.get(3, "sort_keys"));
   meter.charge(value.weight() * (style.indent > 0 ? 4 : 2));
   return Value::text(to_json(value, style));
-}
-
-Value to_integer(const Value& value, const Value& fallback) {
-  if (value.is_integer()) return Value::integer(value.as_integer());
-  if (value.is_number()) {
-    const double number = value.as_number();
-    return std::abs(number) < 9e18 ? Value::integer(static_cast<int64_t>(number)) : fallback;
-  }
-  if (!value.text()) return fallback;
-  const std::string text(stripped(*value.text(), nullptr, true, true));
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0' || !(std::abs(number) < 9e18)) return fallback;
-  if (text.find_first_not_of("+-0123456789") == std::string::npos) {
-    errno = 0;
-    const int64_t whole = std::strtoll(text.c_str(), nullptr, 10);
-    return errno == 0 ? Value::integer(whole) : fallback;
-  }
-  return Value::integer(static_cast<int64_t>(number));
-}
-
-Value to_number(const Value& value, const Value& fallback) {
-  if (value.is_number()) return Value::number(value.as_number());
-  if (!value.text()) return fallback;
-  const std::string text(stripped(*value.text(), nullptr, true, true));
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  return text.empty() || *end != '\0' ? fallback : Value::number(number);
-}
-
-Value rounded(const Value& value, const Arguments& arguments) {
-  if (!value.is_number()) fail("round: expected a number, found ", type_name(value));
-  const Value* precision = arguments.get(0, "precision");
-  const Value* method = arguments.get(1, "method");
-  const int64_t places = precision ? std::clamp<int64_t>(integer_of(*precision, "round"), -300, 300) : 0;
-  const double scale = std::pow(10.0, static_cast<double>(places)), scaled = value.as_number() * scale;
-  const std::string kind = method ? text_of(*method, "round") : "common";
-  if (kind == "ceil") return Value::number(std::ceil(scaled) / scale);
-  if (kind == "floor") return Value::number(std::floor(scaled) / scale);
-  if (kind != "common") fail("round: expected common, ceil or floor, found ", kind.substr(0, 40));
-  return Value::number(std::nearbyint(scaled) / scale);
 }
 
 Value joined(const Value& value, const Arguments& arguments, Meter& meter) {
@@ -222,7 +179,7 @@ Value in_order(std::vector<std::pair<Value, Value>> entries, bool reverse) {
   std::vector<size_t> order(entries.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    const int sign = compare(entries[a].first, entries[b].first) * (reverse ? -1 : 1);
+    const auto sign = compare(entries[reverse ? b : a].first, entries[reverse ? a : b].first, true);
     return sign != 0 ? sign < 0 : a < b;
   });
   std::vector<Value> items;
@@ -248,12 +205,13 @@ Value unique(const Value& value, const Arguments& arguments, Meter& meter) {
   return list_of(std::move(kept));
 }
 
-Value extreme(const Value& value, const Arguments& arguments, Meter& meter, int sign) {
+template <bool Largest>
+Value extreme(const Value& value, const Arguments& arguments, Meter& meter) {
   const auto entries = keyed(value, arguments.get(1, "attribute"), flag_of(arguments.get(0, "case_sensitive")), meter);
   if (entries.empty()) return Value::undefined("the extreme of an empty list");
   const auto* best = &entries.front();
   for (const auto& entry : entries)
-    if (compare(entry.first, best->first) * sign > 0) best = &entry;
+    if (const auto sign = compare(entry.first, best->first); Largest ? sign > 0 : sign < 0) best = &entry;
   return best->second;
 }
 
@@ -281,8 +239,8 @@ Value mapped(const Value& value, const Arguments& arguments, Meter& meter) {
   for (const Value& entry : iterate(value, meter)) {
     meter.charge(1);
     if (path) {
-      Value found = path_of(entry, *path);
-      items.push_back(found.is_undefined() && fallback ? *fallback : std::move(found));
+      const Value found = path_of(entry, *path);
+      items.push_back(found.is_undefined() && fallback ? *fallback : found);
     } else {
       items.push_back(apply_filter(text_of(arguments.positional[0], "map"), entry, arguments.after(1), meter));
     }
@@ -291,17 +249,18 @@ Value mapped(const Value& value, const Arguments& arguments, Meter& meter) {
 }
 
 // select, reject, selectattr, rejectattr: by truth, or by a test.
-Value selected(const Value& value, const Arguments& arguments, Meter& meter, bool by_attribute, bool want) {
-  const size_t first = by_attribute ? 1 : 0;
-  if (by_attribute && arguments.positional.empty()) fail("selectattr: expected an attribute");
+template <bool ByAttribute, bool Want>
+Value selected(const Value& value, const Arguments& arguments, Meter& meter) {
+  constexpr size_t first = ByAttribute ? 1 : 0;
+  if (ByAttribute && arguments.positional.empty()) fail("selectattr: expected an attribute");
   std::vector<Value> items;
   for (const Value& entry : iterate(value, meter)) {
     meter.charge(1);
-    const Value subject = by_attribute ? path_of(entry, arguments.positional[0]) : entry;
+    const Value subject = ByAttribute ? path_of(entry, arguments.positional[0]) : entry;
     const bool passes = arguments.positional.size() > first ? apply_test(text_of(arguments.positional[first], "select"),
                                                                          subject, arguments.after(first + 1), meter)
                                                             : truthy(subject);
-    if (passes == want) items.push_back(entry);
+    if (passes == Want) items.push_back(entry);
   }
   return Value::list(std::move(items));
 }
@@ -322,7 +281,8 @@ Value summed(const Value& value, const Arguments& arguments, Meter& meter) {
   return is_real ? Value::number(real) : Value::integer(whole);
 }
 
-Value length_of(const Value& value) {
+Value length_of(const Value& value, const Arguments&, Meter& meter) {
+  meter.charge(value.text() ? value.weight() : 1);
   if (value.text()) return Value::integer(std::ssize(characters(*value.text())));
   if (value.list()) return Value::integer(std::ssize(value.list()->items));
   if (value.dict()) return Value::integer(std::ssize(value.dict()->items));
@@ -345,38 +305,49 @@ Value absolute(const Value& value) {
   return Value::number(std::abs(value.as_number()));
 }
 
-// The filters that make a text of a value's text; nothing for another name.
-std::optional<Value> text_filter(const std::string& name, const Value& value, const Arguments& arguments,
-                                 Meter& meter) {
-  constexpr std::array known =
-      std::to_array<std::string_view>({"trim", "upper", "lower", "capitalize", "title", "string", "safe", "escape", "e",
-                                       "replace", "indent", "format"});
-  if (!among(known, name)) return std::nullopt;
-  meter.charge(value.weight());
-  const std::string text = to_text(value);
-  if (name == "trim") {
-    const Value* marks = arguments.get(0, "chars");
-    const std::string* set = marks && !marks->is_none() ? &text_of(*marks, name) : nullptr;
-    return Value::text(std::string(stripped(text, set, true, true)));
-  }
-  if (name == "upper") return Value::text(upper(text));
-  if (name == "lower") return Value::text(lower(text));
-  if (name == "capitalize") return Value::text(capitalised(text));
-  if (name == "title") return Value::text(titled(text));
-  if (name == "escape" || name == "e") return Value::text(escaped(text, meter));
-  if (name == "indent") return Value::text(indented(text, arguments, meter));
-  if (name == "format") return Value::text(percent_format(text, arguments.positional, meter));
-  if (name == "replace") {
-    const Value *from = arguments.get(0, "old"), *to = arguments.get(1, "new"), *most = arguments.get(2, "count");
-    if (!from || !to) fail("replace: expected a text to find and one to put there");
-    return Value::text(
-        replaced(text, to_text(*from), to_text(*to), most && !most->is_none() ? integer_of(*most, name) : -1, meter));
-  }
-  return Value::text(text);
+std::string trimmed(const std::string& text, const Arguments& arguments, Meter&) {
+  const Value* marks = arguments.get(0, "chars");
+  return std::string(stripped(text, marks && !marks->is_none() ? &text_of(*marks, "trim") : nullptr, true, true));
+}
+
+std::string formatted(const std::string& text, const Arguments& arguments, Meter& meter) {
+  return percent_format(text, arguments.positional, meter);
+}
+
+std::string as_it_is(std::string text) {
+  return text;
+}
+
+std::string replaced_text(const std::string& text, const Arguments& arguments, Meter& meter) {
+  const Value *from = arguments.get(0, "old"), *to = arguments.get(1, "new"), *most = arguments.get(2, "count");
+  if (!from || !to) fail("replace: expected a text to find and one to put there");
+  return replaced(text, to_text(*from), to_text(*to), most && !most->is_none() ? integer_of(*most, "replace") : -1,
+                  meter);
+}
+
+Value or_default(const Value& value, const Arguments& arguments, Meter&) {
+  const Value* fallback = arguments.get(0, "default_value");
+  const bool use = value.is_undefined() || (flag_of(arguments.get(1, "boolean")) && !truthy(value));
+  return use ? (fallback ? *fallback : Value::text("")) : value;
+}
+
+Value reversed(const Value& value, Meter& meter) {
+  auto items = iterate(value, meter);
+  std::reverse(items.begin(), items.end());
+  if (!value.text()) return Value::list(std::move(items));
+  std::string out;
+  for (const Value& character : items) out += *character.text();
+  return Value::text(std::move(out));
+}
+
+Value at_end(const Value& value, Meter& meter, bool first) {
+  const auto items = iterate(value, meter);
+  if (items.empty()) return Value::undefined("an item of an empty list");
+  return first ? items.front() : items.back();
 }
 
 Value make_range(const Arguments& arguments, Meter& meter) {
-  if (arguments.positional.empty() || arguments.positional.size() > 3) fail("range: expected one to three numbers");
+  if (arguments.positional.empty()) fail("range: expected one to three numbers");
   const auto at = [&](size_t i) { return integer_of(arguments.positional[i], "range"); };
   const bool one = arguments.positional.size() == 1;
   const int64_t first = one ? 0 : at(0), last = one ? at(0) : at(1);
@@ -395,13 +366,15 @@ Value make_namespace(const Arguments& arguments) {
   auto made = std::make_shared<Namespace>();
   for (const Value& from : arguments.positional) {
     if (!from.dict()) fail("namespace: expected name=value, found ", type_name(from));
-    for (const auto& [key, held] : from.dict()->items) made->items.emplace_back(text_of(key, "namespace"), held);
+    for (const auto& [key, held] : from.dict()->items) made->items.insert_or_assign(text_of(key, "namespace"), held);
   }
-  for (const auto& [key, held] : arguments.named) made->items.emplace_back(key, held);
+  for (const auto& [key, held] : arguments.named) made->items.insert_or_assign(key, held);
   return Value(Value::Data(std::move(made)));
 }
 
 Value make_dict(const Arguments& arguments) {
+  if (arguments.positional.size() > 1)
+    fail("dict: expected at most one dict or list of pairs, found ", arguments.positional.size());
   Dict dict;
   for (const Value& from : arguments.positional) {
     if (from.dict()) {
@@ -450,11 +423,161 @@ Value loop_attribute(const LoopState& loop, const std::string& name) {
   return Value::undefined("loop." + name);
 }
 
+// The method of a value that templates may call by this name, if there is one.
+const Signature* method_of(const Value& value, std::string_view name) {
+  if (value.text()) return text_method(name);
+  if (value.dict()) return entry_of(kDictMethods, name);
+  if (value.list()) return entry_of(kListMethods, name);
+  return value.loop() ? entry_of(kLoopMethods, name) : nullptr;
+}
+
+// A filter that makes a text of the value's text.
+template <auto Make>
+Value of_text(const Value& value, const Arguments& arguments, Meter& meter) {
+  meter.charge(value.weight());
+  if constexpr (std::is_invocable_v<decltype(Make), std::string>)
+    return Value::text(Make(to_text(value)));
+  else
+    return Value::text(Make(to_text(value), arguments, meter));
+}
+
+struct Filter : Signature {
+  Value (*apply)(const Value& value, const Arguments& arguments, Meter& meter);
+};
+
+constexpr std::array kFilters = std::to_array<Filter>({
+    {{"abs", ""}, [](const Value& value, const Arguments&, Meter&) { return absolute(value); }},
+    {{"capitalize", ""}, of_text<capitalised>},
+    {{"count", ""}, length_of},
+    {{"d", "default_value boolean"}, or_default},
+    {{"default", "default_value boolean"}, or_default},
+    {{"dictsort", "case_sensitive by reverse"}, dict_sorted},
+    {{"e", ""}, of_text<escaped>},
+    {{"escape", ""}, of_text<escaped>},
+    {{"first", ""}, [](const Value& value, const Arguments&, Meter& meter) { return at_end(value, meter, true); }},
+    {{"float", "default"}, to_number},
+    {{"format", "*"}, of_text<formatted>},
+    {{"indent", "width first blank"}, of_text<indented>},
+    {{"int", "default base"}, to_integer},
+    {{"items", ""}, [](const Value& value, const Arguments&, Meter& meter) { return pairs_of(value, meter); }},
+    {{"join", "d attribute"}, joined},
+    {{"last", ""}, [](const Value& value, const Arguments&, Meter& meter) { return at_end(value, meter, false); }},
+    {{"length", ""}, length_of},
+    {{"list", ""},
+     [](const Value& value, const Arguments&, Meter& meter) { return Value::list(iterate(value, meter)); }},
+    {{"lower", ""}, of_text<lower>},
+    {{"map", "*"}, mapped},
+    {{"max", "case_sensitive attribute"}, extreme<true>},
+    {{"min", "case_sensitive attribute"}, extreme<false>},
+    {{"reject", "*"}, selected<false, false>},
+    {{"rejectattr", "*"}, selected<true, false>},
+    {{"replace", "old new count"}, of_text<replaced_text>},
+    {{"reverse", ""}, [](const Value& value, const Arguments&, Meter& meter) { return reversed(value, meter); }},
+    {{"round", "precision method"}, rounded},
+    {{"safe", ""}, of_text<as_it_is>},
+    {{"select", "*"}, selected<false, true>},
+    {{"selectattr", "*"}, selected<true, true>},
+    {{"sort", "reverse case_sensitive attribute"}, sorted},
+    {{"string", ""}, of_text<as_it_is>},
+    {{"sum", "attribute start"}, summed},
+    {{"title", ""}, of_text<titled>},
+    {{"tojson", "ensure_ascii indent separators sort_keys"}, as_json},
+    {{"trim", "chars"}, of_text<trimmed>},
+    {{"unique", "case_sensitive attribute"}, unique},
+    {{"upper", ""}, of_text<upper>},
+});
+
+// `parameters` is the name of the one argument, if the test takes one; it is then there.
+struct Test : Signature {
+  bool (*holds)(const Value& value, const Value* other, Meter& meter);
+};
+
+template <bool (*Holds)(const Value&)>
+bool of_value(const Value& value, const Value*, Meter&) {
+  return Holds(value);
+}
+template <bool (*Holds)(const Value&, const Value&)>
+bool of_two(const Value& value, const Value* other, Meter&) {
+  return Holds(value, *other);
+}
+
+bool is_iterable(const Value& value) {
+  return value.text() || value.list() || value.dict() || value.is_undefined();
+}
+bool is_divisible(const Value& value, const Value& other) {
+  const int64_t by = integer_of(other, "the test divisibleby");
+  if (by == 0) fail("the test divisibleby: expected a number other than 0");
+  return by == -1 || integer_of(value, "the test divisibleby") % by == 0;
+}
+bool is_same(const Value& value, const Value& other) {
+  return value.data().index() == other.data().index() && equal(value, other);
+}
+bool is_not_equal(const Value& a, const Value& b) {
+  return !equal(a, b);
+}
+bool is_less(const Value& a, const Value& b) {
+  return compare(a, b) < 0;
+}
+bool is_less_or_equal(const Value& a, const Value& b) {
+  return compare(a, b) <= 0;
+}
+bool is_greater(const Value& a, const Value& b) {
+  return compare(a, b) > 0;
+}
+bool is_greater_or_equal(const Value& a, const Value& b) {
+  return compare(a, b) >= 0;
+}
+
+constexpr std::array kTests = std::to_array<Test>({
+    {{"!=", "-"}, of_two<is_not_equal>},
+    {{"<", "-"}, of_two<is_less>},
+    {{"<=", "-"}, of_two<is_less_or_equal>},
+    {{"==", "-"}, of_two<equal>},
+    {{">", "-"}, of_two<is_greater>},
+    {{">=", "-"}, of_two<is_greater_or_equal>},
+    {{"boolean", ""}, of_value<[](const Value& value) { return value.boolean() != nullptr; }>},
+    {{"callable", ""}, of_value<[](const Value& value) { return value.function() != nullptr; }>},
+    {{"defined", ""}, of_value<[](const Value& value) { return !value.is_undefined(); }>},
+    {{"divisibleby", "num"}, of_two<is_divisible>},
+    {{"eq", "-"}, of_two<equal>},
+    {{"equalto", "-"}, of_two<equal>},
+    {{"even", ""}, of_value<[](const Value& value) { return integer_of(value, "the test even") % 2 == 0; }>},
+    {{"false", ""}, of_value<[](const Value& value) { return value.boolean() && !*value.boolean(); }>},
+    {{"float", ""}, of_value<[](const Value& value) { return value.is_number() && !value.is_integer(); }>},
+    {{"ge", "-"}, of_two<is_greater_or_equal>},
+    {{"greaterthan", "-"}, of_two<is_greater>},
+    {{"gt", "-"}, of_two<is_greater>},
+    {{"in", "seq"},
+     [](const Value& value, const Value* other, Meter& meter) { return contains(*other, value, meter); }},
+    {{"integer", ""}, of_value<[](const Value& value) { return value.is_integer() && !value.boolean(); }>},
+    {{"iterable", ""}, of_value<is_iterable>},
+    {{"le", "-"}, of_two<is_less_or_equal>},
+    {{"lessthan", "-"}, of_two<is_less>},
+    {{"lower", ""}, of_value<[](const Value& value) { return value.text() && is_case(*value.text(), false); }>},
+    {{"lt", "-"}, of_two<is_less>},
+    {{"mapping", ""}, of_value<[](const Value& value) { return value.dict() != nullptr; }>},
+    {{"ne", "-"}, of_two<is_not_equal>},
+    {{"none", ""}, of_value<[](const Value& value) { return value.is_none(); }>},
+    {{"number", ""}, of_value<[](const Value& value) { return value.is_number(); }>},
+    {{"odd", ""}, of_value<[](const Value& value) { return integer_of(value, "the test odd") % 2 != 0; }>},
+    {{"sameas", "other"}, of_two<is_same>},
+    {{"sequence", ""}, of_value<is_iterable>},
+    {{"string", ""}, of_value<[](const Value& value) { return value.text() != nullptr; }>},
+    {{"true", ""}, of_value<[](const Value& value) { return value.boolean() && *value.boolean(); }>},
+    {{"undefined", ""}, of_value<[](const Value& value) { return value.is_undefined(); }>},
+    {{"upper", ""}, of_value<[](const Value& value) { return value.text() && is_case(*value.text(), true); }>},
+});
+
 }  // namespace
 
 void Meter::charge(int64_t steps) {
   if (steps > left_) fail("expected at most ", all_, " steps of work, found more; the template may loop without end");
   left_ -= steps;
+}
+
+int64_t integer_of(const Value& value, std::string_view who) {
+  if (!value.is_integer()) fail(who, ": expected a whole number, found ", type_name(value));
+  return value.as_integer();
 }
 
 const Value* Arguments::get(size_t position, std::string_view name) const {
@@ -473,111 +596,38 @@ Arguments Arguments::after(size_t count) const {
 
 Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments, Meter& meter) {
   meter.charge(1);
-  if (auto text = text_filter(name, value, arguments, meter)) return *std::move(text);
-  if (name == "tojson") return as_json(value, arguments, meter);
-  if (name == "length" || name == "count") {
-    meter.charge(value.text() ? value.weight() : 1);
-    return length_of(value);
-  }
-  if (name == "default" || name == "d") {
-    const Value* fallback = arguments.get(0, "default_value");
-    const bool use = value.is_undefined() || (flag_of(arguments.get(1, "boolean")) && !truthy(value));
-    return use ? (fallback ? *fallback : Value::text("")) : value;
-  }
-  if (name == "join") return joined(value, arguments, meter);
-  if (name == "list") return Value::list(iterate(value, meter));
-  if (name == "first" || name == "last") {
-    const auto items = iterate(value, meter);
-    if (items.empty()) return Value::undefined("the " + name + " of an empty list");
-    return name == "first" ? items.front() : items.back();
-  }
-  if (name == "map") return mapped(value, arguments, meter);
-  if (name == "select" || name == "reject") return selected(value, arguments, meter, false, name == "select");
-  if (name == "selectattr" || name == "rejectattr")
-    return selected(value, arguments, meter, true, name == "selectattr");
-  if (name == "sort") return sorted(value, arguments, meter);
-  if (name == "unique") return unique(value, arguments, meter);
-  if (name == "min" || name == "max") return extreme(value, arguments, meter, name == "max" ? 1 : -1);
-  if (name == "sum") return summed(value, arguments, meter);
-  if (name == "reverse") {
-    auto items = iterate(value, meter);
-    std::reverse(items.begin(), items.end());
-    if (!value.text()) return Value::list(std::move(items));
-    std::string out;
-    for (const Value& character : items) out += *character.text();
-    return Value::text(std::move(out));
-  }
-  if (name == "items") return pairs_of(value, meter);
-  if (name == "dictsort") return dict_sorted(value, arguments, meter);
-  if (name == "int") {
-    const Value* fallback = arguments.get(0, "default");
-    return to_integer(value, fallback ? *fallback : Value::integer(0));
-  }
-  if (name == "float") {
-    const Value* fallback = arguments.get(0, "default");
-    return to_number(value, fallback ? *fallback : Value::number(0));
-  }
-  if (name == "abs") return absolute(value);
-  if (name == "round") return rounded(value, arguments);
-  fail("the filter '", name.substr(0, 40), "' is not known");
+  const Filter* filter = entry_of(kFilters, name);
+  if (!filter) fail("the filter '", name.substr(0, 40), "' is not known");
+  check_arguments("filter", *filter, arguments);
+  return filter->apply(value, arguments, meter);
 }
 
 bool apply_test(const std::string& name, const Value& value, const Arguments& arguments, Meter& meter) {
   meter.charge(1);
-  const auto other = [&]() -> const Value& {
-    if (arguments.positional.empty()) fail("the test '", name, "': expected an argument, found none");
-    return arguments.positional[0];
-  };
-  if (name == "defined") return !value.is_undefined();
-  if (name == "undefined") return value.is_undefined();
-  if (name == "none") return value.is_none();
-  if (name == "string") return value.text();
-  if (name == "mapping") return value.dict();
-  if (name == "sequence" || name == "iterable")
-    return value.text() || value.list() || value.dict() || value.is_undefined();
-  if (name == "number") return value.is_number();
-  if (name == "integer") return value.is_integer() && !value.boolean();
-  if (name == "float") return value.is_number() && !value.is_integer();
-  if (name == "boolean") return value.boolean();
-  if (name == "true") return value.boolean() && *value.boolean();
-  if (name == "false") return value.boolean() && !*value.boolean();
-  if (name == "callable") return value.function();
-  if (name == "odd") return integer_of(value, "the test odd") % 2 != 0;
-  if (name == "even") return integer_of(value, "the test even") % 2 == 0;
-  if (name == "divisibleby") {
-    const int64_t by = integer_of(other(), "the test divisibleby");
-    if (by == 0) fail("the test divisibleby: expected a number other than 0");
-    return by == -1 || integer_of(value, "the test divisibleby") % by == 0;
+  const Test* test = entry_of(kTests, name);
+  if (!test) fail("the test '", name.substr(0, 40), "' is not known");
+  check_arguments("test", *test, arguments);
+  const Value* other = test->parameters.empty() ? nullptr : arguments.get(0, test->parameters);
+  if (!test->parameters.empty()) {
+    if (!other) fail("the test '", name, "': expected an argument, found none");
+    meter.charge(value.weight());
   }
-  if (name == "upper") return value.text() && is_case(*value.text(), true);
-  if (name == "lower") return value.text() && is_case(*value.text(), false);
-  meter.charge(value.weight());
-  if (name == "eq" || name == "equalto" || name == "==") return equal(value, other());
-  if (name == "ne" || name == "!=") return !equal(value, other());
-  if (name == "lt" || name == "lessthan" || name == "<") return compare(value, other()) < 0;
-  if (name == "le" || name == "<=") return compare(value, other()) <= 0;
-  if (name == "gt" || name == "greaterthan" || name == ">") return compare(value, other()) > 0;
-  if (name == "ge" || name == ">=") return compare(value, other()) >= 0;
-  if (name == "in") return contains(other(), value, meter);
-  if (name == "sameas") return value.data().index() == other().data().index() && equal(value, other());
-  fail("the test '", name.substr(0, 40), "' is not known");
+  return test->holds(value, other, meter);
 }
 
 bool has_method(const Value& value, std::string_view name) {
-  if (value.text()) return has_text_method(name);
-  if (value.dict()) return among(kDictMethods, name);
-  if (value.list()) return name == "index" || name == "count";
-  return value.loop() && name == "cycle";
+  return method_of(value, name) != nullptr;
 }
 
 Value call_method(const Value& self, const std::string& name, const Arguments& arguments, Meter& meter) {
   meter.charge(1);
+  check_arguments("method", *method_of(self, name), arguments);
   if (self.text()) return call_text_method(*self.text(), name, arguments, meter);
   if (self.dict()) {
     if (name == "keys") return Value::list(iterate(self, meter));
     if (name == "items") return pairs_of(self, meter);
     if (name == "get") {
-      const Value *key = arguments.get(0, "key"), *fallback = arguments.get(1, "default");
+      const Value *key = arguments.get(0, ""), *fallback = arguments.get(1, "");
       if (!key) fail("get: expected a key, found none");
       const Value* found = self.dict()->find(*key);
       return found ? *found : fallback ? *fallback : Value::none();
@@ -603,11 +653,12 @@ Value call_method(const Value& self, const std::string& name, const Arguments& a
 }
 
 bool is_global(std::string_view name) {
-  return among(kGlobals, name);
+  return entry_of(kGlobals, name) != nullptr;
 }
 
 Value call_global(const std::string& name, const Arguments& arguments, Meter& meter, std::time_t now) {
   meter.charge(1);
+  check_arguments("function", *entry_of(kGlobals, name), arguments);
   if (name == "range") return make_range(arguments, meter);
   if (name == "namespace") return make_namespace(arguments);
   if (name == "dict") return make_dict(arguments);
@@ -626,8 +677,7 @@ Value attribute(const Value& value, const std::string& name) {
   if (value.dict())
     if (const Value* found = value.dict()->find(name)) return *found;
   if (value.space())
-    for (auto entry = value.space()->items.rbegin(); entry != value.space()->items.rend(); ++entry)
-      if (entry->first == name) return entry->second;
+    if (const auto entry = value.space()->items.find(name); entry != value.space()->items.end()) return entry->second;
   return Value::undefined(name);
 }
 
@@ -679,7 +729,7 @@ bool contains(const Value& container, const Value& value, Meter& meter) {
   if (container.text()) {
     if (!value.text()) fail("in: expected a text to look for in a text, found ", type_name(value));
     meter.charge(container.weight());
-    return container.text()->find(*value.text()) != std::string::npos;
+    return find_text(*container.text(), *value.text(), 0) != std::string::npos;
   }
   if (container.dict()) return container.dict()->find(value);
   if (container.is_undefined()) return false;
@@ -687,48 +737,6 @@ bool contains(const Value& container, const Value& value, Meter& meter) {
   const auto& items = container.list()->items;
   meter.charge(container.weight());
   return std::any_of(items.begin(), items.end(), [&](const Value& entry) { return equal(entry, value); });
-}
-
-std::string percent_format(const std::string& format, const std::vector<Value>& values, Meter& meter) {
-  std::string out;
-  size_t next = 0;
-  for (size_t at = 0; at < format.size(); ++at) {
-    if (format[at] != '%') {
-      out += format[at];
-      continue;
-    }
-    size_t end = at + 1, places = 6;
-    if (end + 1 < format.size() && format[end] == '.' && format[end + 1] >= '0' && format[end + 1] <= '9') {
-      places = static_cast<size_t>(format[end + 1] - '0');
-      end += 2;
-    }
-    const char kind = end < format.size() ? format[end] : ' ';
-    at = end;
-    if (kind == '%') {
-      out += '%';
-      continue;
-    }
-    if (std::string_view("srdixf").find(kind) == std::string_view::npos)
-      fail("format: expected %s, %r, %d, %i, %x, %f or %.3f, found %", std::string(1, kind));
-    if (next >= values.size()) fail("format: expected more than ", values.size(), " values");
-    const Value& value = values[next++];
-    meter.charge(value.weight());
-    if (kind == 's' || kind == 'r') {
-      out += kind == 's' ? to_text(value) : repr(value);
-    } else {
-      if (!value.is_number())
-        fail("format: expected a number for %", std::string(1, kind), ", found ", type_name(value));
-      if (kind == 'f')
-        out += fmt::format("{:.{}f}", value.as_number(), places);
-      else if (kind == 'x')
-        out += fmt::format("{:x}", integer_of(value, "format"));
-      else
-        out += value.is_integer() ? std::to_string(value.as_integer())
-                                  : fmt::format("{:.0f}", std::trunc(value.as_number()));
-    }
-  }
-  if (next < values.size()) fail("format: expected ", next, " values, found ", values.size());
-  return out;
 }
 
 }  // namespace strata::jinja

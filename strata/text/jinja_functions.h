@@ -32,6 +32,9 @@ struct Arguments {
   Arguments after(size_t count) const;
 };
 
+/// Throws Error naming `who` for what is no whole number.
+int64_t integer_of(const Value& value, std::string_view who);
+
 /// value | name(arguments). Throws Error for unknown filters and wrong arguments.
 Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments, Meter& meter);
 /// value is name(arguments).
@@ -50,7 +53,5 @@ Value item(const Value& value, const Value& key);
 /// What a for runs over: items, keys, characters.
 std::vector<Value> iterate(const Value& value, Meter& meter);
 bool contains(const Value& container, const Value& value, Meter& meter);
-/// text % values, as far as %s %r %d %i %x %f %.3f go.
-std::string percent_format(const std::string& format, const std::vector<Value>& values, Meter& meter);
 
 }  // namespace strata::jinja

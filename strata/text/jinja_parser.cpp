@@ -154,7 +154,7 @@ class Parser {
     if (word == "generation") {
       next();
       end_block();
-      add(body, Statement::Kind::generation).body = closed_by("endgeneration");
+      add(body, Statement::Kind::generation).body = function_body("endgeneration");
       return;
     }
     if (word == "filter") {
@@ -181,6 +181,14 @@ class Parser {
     Body body = statements({word});
     next();
     end_block();
+    return body;
+  }
+
+  // Jinja makes a function of it, so loops outside cannot be left from in there.
+  Body function_body(std::string_view word) {
+    const int loops = std::exchange(loops_, 0);
+    Body body = closed_by(word);
+    loops_ = loops;
     return body;
   }
 
@@ -300,9 +308,7 @@ class Parser {
       macro.parameters.emplace_back(std::move(parameter), std::move(fallback));
     }
     end_block();
-    const int loops = std::exchange(loops_, 0);
-    macro.body = closed_by("endmacro");
-    loops_ = loops;
+    macro.body = function_body("endmacro");
   }
 
   // ---- expressions

@@ -3,26 +3,21 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <map>
 #include <optional>
 #include <utility>
 
 #include "strata/base/error.h"
+#include "strata/text/jinja_numbers.h"
 
 namespace strata::jinja {
 
 /// Names and what they stand for, inside the scope around it.
 struct Scope {
   Scope* parent = nullptr;
-  std::vector<std::pair<std::string, Value>> names;
+  std::map<std::string, Value, std::less<>> names;
 
-  void set(const std::string& name, Value value) {
-    for (auto& [known, held] : names)
-      if (known == name) {
-        held = std::move(value);
-        return;
-      }
-    names.emplace_back(name, std::move(value));
-  }
+  void set(const std::string& name, Value value) { names.insert_or_assign(name, std::move(value)); }
 };
 
 namespace {
@@ -39,7 +34,7 @@ class Interpreter {
       : meter_(limits.steps), limits_(limits), now_(now), out_(&output_.text) {
     scopes_.emplace_back();
     scope_ = &scopes_.back();
-    for (const auto& [key, value] : variables.dict()->items) scope_->names.emplace_back(*key.text(), value);
+    for (const auto& [key, value] : variables.dict()->items) scope_->set(*key.text(), value);
   }
 
   // A namespace can hold itself; nothing is left of one once its names are gone.
@@ -115,16 +110,21 @@ class Interpreter {
       case Statement::Kind::if_else:
         return execute(truthy(evaluate(*statement.condition)) ? statement.body : statement.otherwise);
       case Statement::Kind::set:
-        set(statement);
+        set(statement, evaluate(*statement.value));
         return Flow::on;
       case Statement::Kind::set_body: {
-        Value text = Value::text(captured(statement.body));
-        scope_->set(statement.targets[0], filtered(statement, std::move(text)));
+        std::string text;
+        const Flow flow = captured(statement.body, text);
+        if (flow != Flow::on) return flow;
+        set(statement, filtered(statement, Value::text(std::move(text))));
         return Flow::on;
       }
-      case Statement::Kind::filter:
-        print_value(filtered(statement, Value::text(captured(statement.body))));
-        return Flow::on;
+      case Statement::Kind::filter: {
+        std::string text;
+        const Flow flow = captured(statement.body, text);
+        if (flow == Flow::on) print_value(filtered(statement, Value::text(std::move(text))));
+        return flow;
+      }
       case Statement::Kind::with: {
         std::vector<Value> values;
         for (const auto& part : statement.value->parts) values.push_back(evaluate(*part));
@@ -138,6 +138,7 @@ class Interpreter {
         return Flow::on;
       case Statement::Kind::generation: {
         const size_t begin = out_->size();
+        const Inside inside(*this, scope_);
         const Flow flow = execute(statement.body);
         if (out_ == &output_.text) output_.generated.emplace_back(begin, out_->size());
         return flow;
@@ -162,13 +163,13 @@ class Interpreter {
     print(to_text(value));
   }
 
-  // What a body prints, as text.
-  std::string captured(const Body& body) {
-    std::string text;
+  // What a body prints, as text; its names are its own. A break or continue in it leaves the text behind, as in Jinja.
+  Flow captured(const Body& body, std::string& text) {
+    const Inside inside(*this, scope_);
     std::string* const before = std::exchange(out_, &text);
-    execute(body);
+    const Flow flow = execute(body);
     out_ = before;
-    return text;
+    return flow;
   }
 
   // The text of a body stands under the empty name for the filters behind it.
@@ -186,20 +187,13 @@ class Interpreter {
     for (size_t i = 0; i < targets.size(); ++i) scope_->set(targets[i], items[i]);
   }
 
-  void set(const Statement& statement) {
-    Value value = evaluate(*statement.value);
+  void set(const Statement& statement, Value value) {
     if (statement.attribute.empty()) return assign(statement.targets, value);
     const Value target = lookup(statement.targets[0]);
     if (!target.space())
       fail("expected '", statement.targets[0], "' to be a namespace, whose attributes can be set, found ",
            type_name(target));
-    auto& items = target.space()->items;
-    const auto known =
-        std::find_if(items.begin(), items.end(), [&](const auto& entry) { return entry.first == statement.attribute; });
-    if (known != items.end())
-      known->second = std::move(value);
-    else
-      items.emplace_back(statement.attribute, std::move(value));
+    target.space()->items.insert_or_assign(statement.attribute, std::move(value));
   }
 
   Flow for_loop(const Statement& loop) {
@@ -213,7 +207,10 @@ class Interpreter {
       }
       items = std::move(kept);
     }
-    if (items.empty()) return execute(loop.otherwise);
+    if (items.empty()) {
+      const Inside inside(*this, scope_);
+      return execute(loop.otherwise);
+    }
     const Value list = Value::list(std::move(items));
     Flow flow = Flow::on;
     for (size_t i = 0; i < list.list()->items.size() && flow != Flow::leave_loop; ++i) {
@@ -231,8 +228,7 @@ class Interpreter {
 
   Value lookup(const std::string& name) const {
     for (const Scope* scope = scope_; scope; scope = scope->parent)
-      for (const auto& [known, value] : scope->names)
-        if (known == name) return value;
+      if (const auto found = scope->names.find(name); found != scope->names.end()) return found->second;
     if (is_global(name))
       return Value(Value::Data(std::make_shared<const Function>(Function{name, Value(), nullptr, nullptr})));
     return Value::undefined(name);
@@ -251,6 +247,7 @@ class Interpreter {
       case Expression::Kind::list:
       case Expression::Kind::tuple: {
         std::vector<Value> items;
+        items.reserve(expression.parts.size());
         for (const auto& entry : expression.parts) items.push_back(evaluate(*entry));
         return Value::list(std::move(items), expression.kind == Expression::Kind::tuple);
       }
@@ -389,7 +386,9 @@ class Interpreter {
       const Value* value = given.get(i, name);
       scope_->set(name, value ? *value : fallback ? evaluate(*fallback) : Value::undefined(name));
     }
-    return Value::text(captured(macro.body));
+    std::string text;
+    captured(macro.body, text);
+    return Value::text(std::move(text));
   }
 
   static Value negated(const Value& value) {
@@ -414,7 +413,7 @@ class Interpreter {
     meter_.charge(std::min(left.weight(), right.weight()));
     if (op == "==") return equal(left, right);
     if (op == "!=") return !equal(left, right);
-    const int order = compare(left, right);
+    const auto order = compare(left, right);
     return op == "<" ? order < 0 : op == "<=" ? order <= 0 : op == ">" ? order > 0 : order >= 0;
   }
 

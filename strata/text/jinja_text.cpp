@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "strata/base/error.h"
+#include "strata/text/utf8.h"
 
 namespace strata::jinja {
 namespace {
@@ -34,9 +37,7 @@ const std::string& text_argument(const Value& value, std::string_view method) {
 }
 
 int64_t integer_argument(const Value* value, int64_t fallback, std::string_view method) {
-  if (!value) return fallback;
-  if (!value->is_integer()) fail(method, ": expected a whole number, found ", type_name(*value));
-  return value->as_integer();
+  return value ? integer_of(*value, method) : fallback;
 }
 
 // A text or a tuple of them, as startswith takes.
@@ -75,17 +76,37 @@ std::vector<std::string_view> split_at_space(std::string_view text, int64_t most
   return words;
 }
 
-std::vector<std::string_view> split_at(std::string_view text, std::string_view separator, int64_t most,
-                                       bool from_right) {
+std::string reversed(std::string_view text) {
+  return {text.rbegin(), text.rend()};
+}
+
+// The last place where `what` stands; found from the end, so that it takes no longer than from the begin.
+size_t find_last(std::string_view text, std::string_view what) {
+  const size_t at = find_text(reversed(text), reversed(what), 0);
+  return at == std::string_view::npos ? at : text.size() - at - what.size();
+}
+
+std::vector<std::string_view> split_at(std::string_view text, std::string_view separator, int64_t most) {
   std::vector<std::string_view> parts;
+  size_t begin = 0;
   while (most < 0 || std::ssize(parts) < most) {
-    const size_t at = from_right ? text.rfind(separator) : text.find(separator);
+    const size_t at = find_text(text, separator, begin);
     if (at == std::string_view::npos) break;
-    parts.push_back(from_right ? text.substr(at + separator.size()) : text.substr(0, at));
-    text = from_right ? text.substr(0, at) : text.substr(at + separator.size());
+    parts.push_back(text.substr(begin, at - begin));
+    begin = at + separator.size();
   }
-  parts.push_back(text);
-  if (from_right) std::reverse(parts.begin(), parts.end());
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
+std::vector<std::string_view> split_at_from_right(std::string_view text, std::string_view separator, int64_t most) {
+  const std::string mirrored = reversed(text);
+  auto parts = split_at(mirrored, reversed(separator), most);
+  std::reverse(parts.begin(), parts.end());
+  for (auto& part : parts) {
+    const auto end = static_cast<size_t>(part.data() + part.size() - mirrored.data());
+    part = text.substr(text.size() - end, part.size());
+  }
   return parts;
 }
 
@@ -98,7 +119,7 @@ Value split(const std::string& self, const Arguments& arguments, Meter& meter, b
   } else {
     const std::string& by = text_argument(*separator, "split");
     if (by.empty()) fail("split: expected a text to split at, found an empty one");
-    parts = split_at(self, by, most, from_right);
+    parts = from_right ? split_at_from_right(self, by, most) : split_at(self, by, most);
   }
   meter.charge(std::ssize(parts) + static_cast<int64_t>(self.size() / 64));
   std::vector<Value> values;
@@ -139,17 +160,70 @@ std::string brace_format(const std::string& format, const Arguments& arguments, 
 }
 
 int64_t count_of(std::string_view text, std::string_view what) {
-  if (what.empty()) return std::ssize(characters(text)) + 1;
+  if (what.empty()) return utf8_length(text) + 1;
   int64_t count = 0;
-  for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + what.size())) ++count;
+  for (size_t at = find_text(text, what, 0); at != std::string_view::npos; at = find_text(text, what, at + what.size()))
+    ++count;
   return count;
 }
 
-constexpr std::array kMethods = std::to_array<std::string_view>(
-    {"strip",    "lstrip",  "rstrip",  "split",   "rsplit",     "splitlines",   "startswith",
-     "endswith", "upper",   "lower",   "title",   "capitalize", "replace",      "find",
-     "rfind",    "count",   "join",    "format",  "isdigit",    "isdecimal",    "isnumeric",
-     "isalpha",  "isalnum", "isspace", "isupper", "islower",    "removeprefix", "removesuffix"});
+// What the arguments start and end, counted in characters, leave of a text; nothing when start lies behind end.
+struct Part {
+  std::string_view text;
+  int64_t start = 0;
+};
+std::optional<Part> part_of(std::string_view text, const Arguments& arguments, std::string_view method) {
+  const auto bound = [&](size_t position) -> std::optional<int64_t> {
+    const Value* value = arguments.get(position, "");
+    if (!value || value->is_none()) return std::nullopt;
+    return integer_argument(value, 0, method);
+  };
+  const auto first = bound(1), last = bound(2);
+  if (!first && !last) return Part{text};
+  const int64_t size = utf8_length(text);
+  const auto place = [&](int64_t at) { return std::max<int64_t>(at < 0 ? at + size : at, 0); };
+  const int64_t start = place(first.value_or(0)), end = std::min(place(last.value_or(size)), size);
+  if (start > end) return std::nullopt;
+  text = text.substr(0, character_offset(text, end));
+  return Part{text.substr(character_offset(text, start)), start};
+}
+
+Value position_of(std::string_view self, std::string_view what, const Arguments& arguments, bool last) {
+  const auto part = part_of(self, arguments, last ? "rfind" : "find");
+  if (!part) return Value::integer(-1);
+  const size_t at = last ? find_last(part->text, what) : find_text(part->text, what, 0);
+  if (at == std::string_view::npos) return Value::integer(-1);
+  return Value::integer(part->start + utf8_length(part->text.substr(0, at)));
+}
+
+constexpr std::array kMethods = std::to_array<Signature>({{"strip", "-"},
+                                                          {"lstrip", "-"},
+                                                          {"rstrip", "-"},
+                                                          {"split", "sep maxsplit"},
+                                                          {"rsplit", "sep maxsplit"},
+                                                          {"splitlines", "keepends"},
+                                                          {"startswith", "- - -"},
+                                                          {"endswith", "- - -"},
+                                                          {"upper", ""},
+                                                          {"lower", ""},
+                                                          {"title", ""},
+                                                          {"capitalize", ""},
+                                                          {"replace", "- - count"},
+                                                          {"find", "- - -"},
+                                                          {"rfind", "- - -"},
+                                                          {"count", "- - -"},
+                                                          {"join", "-"},
+                                                          {"format", "*"},
+                                                          {"isdigit", ""},
+                                                          {"isdecimal", ""},
+                                                          {"isnumeric", ""},
+                                                          {"isalpha", ""},
+                                                          {"isalnum", ""},
+                                                          {"isspace", ""},
+                                                          {"isupper", ""},
+                                                          {"islower", ""},
+                                                          {"removeprefix", "-"},
+                                                          {"removesuffix", "-"}});
 
 Value test_characters(const std::string& self, const std::string& name) {
   const auto all = [&](auto predicate) {
@@ -200,34 +274,38 @@ std::string_view stripped(std::string_view text, const std::string* marks, bool 
     if (right) text.remove_suffix(trailing_space(text));
     return text;
   }
-  const auto set = characters(*marks);
-  const auto in_set = [&](std::string_view character) {
-    return std::find(set.begin(), set.end(), character) != set.end();
-  };
-  const auto all = characters(text);
-  size_t first = 0, last = all.size();
-  while (left && first < last && in_set(all[first])) ++first;
-  while (right && last > first && in_set(all[last - 1])) --last;
-  if (first == last) return {};
-  return text.substr(static_cast<size_t>(all[first].data() - text.data()),
-                     static_cast<size_t>(all[last - 1].data() - all[first].data()) + all[last - 1].size());
+  auto set = characters(*marks);
+  std::sort(set.begin(), set.end());
+  const auto in_set = [&](std::string_view character) { return std::binary_search(set.begin(), set.end(), character); };
+  while (left && !text.empty() && in_set(text.substr(0, character_offset(text, 1))))
+    text.remove_prefix(character_offset(text, 1));
+  while (right && !text.empty() && in_set(last_character(text))) text.remove_suffix(last_character(text).size());
+  return text;
+}
+
+size_t find_text(std::string_view text, std::string_view what, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  const void* found = memmem(text.data() + from, text.size() - from, what.data(), what.size());
+  return found ? static_cast<size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
 }
 
 std::string replaced(std::string_view text, std::string_view from, std::string_view to, int64_t most, Meter& meter) {
   std::string out;
   if (from.empty()) {
-    // Between all characters, and at both ends.
-    int64_t left = most;
-    for (const auto character : characters(text)) {
+    // Before every character, and at the end.
+    size_t at = 0;
+    for (; most != 0; --most) {
       meter.charge(1 + static_cast<int64_t>(to.size() / 64));
-      if (left-- != 0) out += to;
-      out += character;
+      out += to;
+      if (at == text.size()) break;
+      const size_t length = character_offset(text.substr(at), 1);
+      out += text.substr(at, length);
+      at += length;
     }
-    if (left != 0) out += to;
-    return out;
+    return out.append(text.substr(at));
   }
   for (size_t at = 0;;) {
-    const size_t found = most == 0 ? std::string_view::npos : text.find(from, at);
+    const size_t found = most == 0 ? std::string_view::npos : find_text(text, from, at);
     if (found == std::string_view::npos) return out.append(text.substr(at));
     meter.charge(1 + static_cast<int64_t>((found - at + to.size()) / 64));
     out.append(text.substr(at, found - at)).append(to);
@@ -236,7 +314,7 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
   }
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
+std::vector<std::string_view> lines_of(std::string_view text, bool keep_ends) {
   std::vector<std::string_view> lines;
   size_t begin = 0;
   const auto marks = characters(text);
@@ -244,16 +322,18 @@ std::vector<std::string_view> lines_of(std::string_view text) {
                                                      "\x1d", "\x1e", "\u0085", "\u2028", "\u2029"};
   for (size_t i = 0; i < marks.size(); ++i) {
     if (std::find(ends.begin(), ends.end(), marks[i]) == ends.end()) continue;
-    lines.push_back(text.substr(begin, static_cast<size_t>(marks[i].data() - text.data()) - begin));
+    const auto end = static_cast<size_t>(marks[i].data() - text.data());
     if (marks[i] == "\r" && i + 1 < marks.size() && marks[i + 1] == "\n") ++i;
-    begin = static_cast<size_t>(marks[i].data() - text.data()) + marks[i].size();
+    const size_t next = static_cast<size_t>(marks[i].data() - text.data()) + marks[i].size();
+    lines.push_back(text.substr(begin, (keep_ends ? next : end) - begin));
+    begin = next;
   }
   if (begin < text.size()) lines.push_back(text.substr(begin));
   return lines;
 }
 
-bool has_text_method(std::string_view name) {
-  return std::find(kMethods.begin(), kMethods.end(), name) != kMethods.end();
+const Signature* text_method(std::string_view name) {
+  return entry_of(kMethods, name);
 }
 
 Value call_text_method(const std::string& self, const std::string& name, const Arguments& arguments, Meter& meter) {
@@ -266,19 +346,24 @@ Value call_text_method(const std::string& self, const std::string& name, const A
   if (name == "strip" || name == "lstrip" || name == "rstrip") {
     const std::string* marks = first && !first->is_none() ? &text_argument(*first, name) : nullptr;
     if (marks) meter.charge(static_cast<int64_t>(marks->size()));
-    return Value::text(std::string(stripped(self, marks, name != "rstrip", name != "lstrip")));
+    const std::string_view rest = stripped(self, marks, name != "rstrip", name != "lstrip");
+    meter.charge(static_cast<int64_t>((self.size() - rest.size()) / 4));
+    return Value::text(std::string(rest));
   }
   if (name == "split" || name == "rsplit") return split(self, arguments, meter, name == "rsplit");
   if (name == "splitlines") {
     std::vector<Value> lines;
     meter.charge(static_cast<int64_t>(self.size()));
-    for (const auto line : lines_of(self)) lines.push_back(Value::text(std::string(line)));
+    const Value* keep = arguments.get(0, "keepends");
+    for (const auto line : lines_of(self, keep && truthy(*keep))) lines.push_back(Value::text(std::string(line)));
     return Value::list(std::move(lines));
   }
-  if (name == "startswith")
-    return Value::boolean(any_text(needed(), name, [&](const std::string& text) { return self.starts_with(text); }));
-  if (name == "endswith")
-    return Value::boolean(any_text(needed(), name, [&](const std::string& text) { return self.ends_with(text); }));
+  if (name == "startswith" || name == "endswith") {
+    const auto part = part_of(self, arguments, name);
+    return Value::boolean(any_text(needed(), name, [&](const std::string& text) {
+      return part && (name == "startswith" ? part->text.starts_with(text) : part->text.ends_with(text));
+    }));
+  }
   if (name == "upper") return Value::text(upper(self));
   if (name == "lower") return Value::text(lower(self));
   if (name == "title") return Value::text(title(self));
@@ -289,13 +374,13 @@ Value call_text_method(const std::string& self, const std::string& name, const A
     return Value::text(replaced(self, text_argument(needed(), name), text_argument(*to, name),
                                 integer_argument(arguments.get(2, "count"), -1, name), meter));
   }
-  if (name == "find" || name == "rfind") {
+  if (name == "find" || name == "rfind")
+    return position_of(self, text_argument(needed(), name), arguments, name == "rfind");
+  if (name == "count") {
     const std::string& what = text_argument(needed(), name);
-    const size_t at = name == "find" ? self.find(what) : self.rfind(what);
-    if (at == std::string::npos) return Value::integer(-1);
-    return Value::integer(std::ssize(characters(std::string_view(self).substr(0, at))));
+    const auto part = part_of(self, arguments, name);
+    return Value::integer(part ? count_of(part->text, what) : 0);
   }
-  if (name == "count") return Value::integer(count_of(self, text_argument(needed(), name)));
   if (name == "join") {
     std::string out;
     bool begun = false;

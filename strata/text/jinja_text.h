@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "strata/text/jinja_functions.h"
+#include "strata/text/jinja_signatures.h"
 
 namespace strata::jinja {
 
@@ -16,9 +16,14 @@ std::string title(std::string_view text);
 /// Without what is white space, or one of `characters` if given, at the ends asked for.
 std::string_view stripped(std::string_view text, const std::string* characters, bool left, bool right);
 std::string replaced(std::string_view text, std::string_view from, std::string_view to, int64_t most, Meter& meter);
-std::vector<std::string_view> lines_of(std::string_view text);
+std::vector<std::string_view> lines_of(std::string_view text, bool keep_ends);
+/// Where a text first stands at or behind `from`, in bytes, or npos; in time that grows with the sum of their lengths, which
+/// std::string's own search does not promise.
+size_t find_text(std::string_view text, std::string_view what, size_t from);
 
-bool has_text_method(std::string_view name);
+/// The method of a text that templates may call by this name; null if there is none.
+const Signature* text_method(std::string_view name);
+/// Calls one of those, with arguments that its signature takes.
 Value call_text_method(const std::string& self, const std::string& name, const Arguments& arguments, Meter& meter);
 
 }  // namespace strata::jinja

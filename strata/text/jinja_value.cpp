@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.h"
+#include "strata/text/jinja_numbers.h"
+#include "strata/text/utf8.h"
 
 namespace strata::jinja {
 namespace {
@@ -24,35 +26,21 @@ std::string key_name(const Value& key) {
   if (key.is_integer()) return "i" + std::to_string(key.as_integer());
   if (key.is_number()) {
     const double number = key.as_number();
-    if (number == std::floor(number) && std::abs(number) < 9e15)
+    if (number == std::floor(number) && number >= -0x1p63 && number < 0x1p63)
       return "i" + std::to_string(static_cast<int64_t>(number));
     return "f" + print_float(number);
   }
   fail("expected a text or number as a key, found ", type_name(key));
 }
 
-size_t character_length(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(at);
-  const size_t length = first < 0xc2 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 1;
-  if (at + length > text.size()) return 1;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(at + i) & 0xc0) != 0x80) return 1;
-  return length;
+Utf8Step step(std::string_view text, size_t at) {
+  return utf8_step(text.data() + at, text.data() + text.size());
 }
 
-uint32_t code_point(std::string_view character) {
-  const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(character[i])); };
-  switch (character.size()) {
-    case 2:
-      return (byte(0) & 0x1f) << 6 | (byte(1) & 0x3f);
-    case 3:
-      return (byte(0) & 0x0f) << 12 | (byte(1) & 0x3f) << 6 | (byte(2) & 0x3f);
-    case 4:
-      return (byte(0) & 0x07) << 18 | (byte(1) & 0x3f) << 12 | (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
-    default:
-      return byte(0) < 0x80 ? byte(0) : 0xfffd;
-  }
+// A byte that is no UTF-8 stands for itself, and for no character that anyone looks for.
+char32_t code_point(std::string_view character) {
+  const Utf8Step first = step(character, 0);
+  return first.valid() ? first.point : kReplacementCharacter;
 }
 
 std::string text_repr(const std::string& text) {
@@ -78,7 +66,7 @@ std::string text_repr(const std::string& text) {
 std::string json_text(std::string_view text, bool ascii) {
   std::string out = "\"";
   for (const std::string_view character : characters(text)) {
-    const uint32_t code = code_point(character);
+    const char32_t code = code_point(character);
     switch (code) {
       case '"':
         out += "\\\"";
@@ -103,9 +91,10 @@ std::string json_text(std::string_view text, bool ascii) {
         break;
       default:
         if (code >= 0x10000 && ascii)
-          out += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
+          out += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((uint32_t{code} - 0x10000) >> 10),
+                             0xdc00 + (uint32_t{code} & 0x3ff));
         else if (code < 0x20 || (code > 0x7e && ascii))
-          out += fmt::format("\\u{:04x}", code);
+          out += fmt::format("\\u{:04x}", uint32_t{code});
         else
           out += character;
     }
@@ -194,8 +183,8 @@ class JsonPrinter {
 };
 
 int64_t sum(int64_t a, int64_t b) {
-  constexpr int64_t kMost = int64_t{1} << 40;  // far beyond every limit on steps
-  return std::min(a + b, kMost);
+  constexpr int64_t most = int64_t{1} << 40;  // far beyond every limit on steps
+  return std::min(a + b, most);
 }
 
 int checked_depth(int depth) {
@@ -272,6 +261,9 @@ int64_t Value::weight() const {
 }
 
 const Value* Dict::find(const Value& key) const {
+  const bool can_be_key = key.text() || key.is_none() || key.is_number();
+  const bool hashable = !key.dict() && !(key.list() && !key.list()->tuple);
+  if (!can_be_key && hashable) return nullptr;
   const auto found = index_.find(key_name(key));
   return found == index_.end() ? nullptr : &items[found->second].second;
 }
@@ -359,8 +351,7 @@ std::string to_text(const Value& value) {
 }
 
 bool equal(const Value& a, const Value& b) {
-  if (a.is_number() && b.is_number())
-    return a.is_integer() && b.is_integer() ? a.as_integer() == b.as_integer() : a.as_number() == b.as_number();
+  if (a.is_number() && b.is_number()) return compare(a, b) == 0;
   if (a.text() && b.text()) return *a.text() == *b.text();
   if (a.list() && b.list())
     return a.list()->tuple == b.list()->tuple && std::equal(a.list()->items.begin(), a.list()->items.end(),
@@ -378,16 +369,23 @@ bool equal(const Value& a, const Value& b) {
   return false;
 }
 
-int compare(const Value& a, const Value& b) {
-  const auto sign = [](const auto& x, const auto& y) { return x < y ? -1 : y < x ? 1 : 0; };
-  if (a.is_integer() && b.is_integer()) return sign(a.as_integer(), b.as_integer());
-  if (a.is_number() && b.is_number()) return sign(a.as_number(), b.as_number());
-  if (a.text() && b.text()) return sign(*a.text(), *b.text());
+std::partial_ordering compare(const Value& a, const Value& b, bool nan_is_largest) {
+  if (a.is_number() && b.is_number()) {
+    const auto is_nan = [](const Value& value) { return !value.is_integer() && std::isnan(value.as_number()); };
+    if (nan_is_largest && (is_nan(a) || is_nan(b))) return is_nan(a) <=> is_nan(b);
+    if (a.is_integer() && b.is_integer()) return a.as_integer() <=> b.as_integer();
+    if (a.is_integer()) return compare_exactly(a.as_integer(), b.as_number());
+    if (b.is_integer()) return 0 <=> compare_exactly(b.as_integer(), a.as_number());
+    return a.as_number() <=> b.as_number();
+  }
+  if (a.text() && b.text()) return *a.text() <=> *b.text();
   if (a.list() && b.list()) {
     const auto &x = a.list()->items, &y = b.list()->items;
-    for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)
-      if (!equal(x[i], y[i])) return compare(x[i], y[i]);
-    return sign(x.size(), y.size());
+    for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+      if (equal(x[i], y[i])) continue;
+      if (const auto order = compare(x[i], y[i], nan_is_largest); order != 0) return order;
+    }
+    return x.size() <=> y.size();
   }
   fail("expected two numbers or two texts to compare, found ", type_name(a), " and ", type_name(b));
 }
@@ -400,16 +398,26 @@ std::string to_json(const Value& value, const JsonStyle& style) {
 
 std::vector<std::string_view> characters(std::string_view text) {
   std::vector<std::string_view> result;
-  for (size_t at = 0; at < text.size();) {
-    const size_t length = character_length(text, at);
-    result.push_back(text.substr(at, length));
-    at += length;
-  }
+  for (size_t at = 0; at < text.size(); at += result.back().size())
+    result.push_back(text.substr(at, step(text, at).bytes));
   return result;
 }
 
+size_t character_offset(std::string_view text, int64_t index) {
+  size_t at = 0;
+  for (; index > 0 && at < text.size(); --index) at += step(text, at).bytes;
+  return at;
+}
+
+std::string_view last_character(std::string_view text) {
+  size_t begin = text.size() - 1;
+  while (begin > 0 && text.size() - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
+  if (step(text, begin).bytes != text.size() - begin) begin = text.size() - 1;
+  return text.substr(begin);
+}
+
 bool is_space(std::string_view character) {
-  const uint32_t code = code_point(character);
+  const char32_t code = code_point(character);
   return (code >= 9 && code <= 13) || (code >= 0x1c && code <= 0x20) || code == 0x85 || code == 0xa0 ||
          code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 || code == 0x202f ||
          code == 0x205f || code == 0x3000;
@@ -418,7 +426,7 @@ bool is_space(std::string_view character) {
 size_t leading_space(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
-    const size_t length = character_length(text, at);
+    const size_t length = step(text, at).bytes;
     if (!is_space(text.substr(at, length))) break;
     at += length;
   }
@@ -426,14 +434,9 @@ size_t leading_space(std::string_view text) {
 }
 
 size_t trailing_space(std::string_view text) {
-  size_t end = text.size();
-  while (end > 0) {
-    size_t begin = end - 1;
-    while (begin > 0 && end - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
-    if (character_length(text, begin) != end - begin || !is_space(text.substr(begin, end - begin))) break;
-    end = begin;
-  }
-  return text.size() - end;
+  std::string_view left = text;
+  while (!left.empty() && is_space(last_character(left))) left.remove_suffix(last_character(left).size());
+  return text.size() - left.size();
 }
 
 }  // namespace strata::jinja

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -91,6 +94,7 @@ struct Dict {
   int depth = 1;
   int64_t weight = 1;
 
+  /// Throws Error for a list or dict, as Python does; other values that cannot be keys are not found.
   const Value* find(const Value& key) const;
   const Value* find(std::string_view key) const;
   /// Throws Error for a key that cannot be one (a list, a dict, ...).
@@ -102,7 +106,7 @@ struct Dict {
 
 /// The one thing a template can change: namespace(a=1), then set ns.a = 2.
 struct Namespace {
-  std::vector<std::pair<std::string, Value>> items;
+  std::map<std::string, Value, std::less<>> items;
 };
 
 /// `loop` inside a for. The list is what is left after the loop's own filter.
@@ -129,8 +133,9 @@ std::string type_name(const Value& value);
 std::string to_text(const Value& value);
 std::string repr(const Value& value);
 bool equal(const Value& a, const Value& b);
-/// -1, 0, 1 for two numbers, texts or lists; throws Error for anything else.
-int compare(const Value& a, const Value& b);
+/// Of two numbers, texts or lists; throws Error for anything else. Exact between integers and doubles. A NaN is unordered,
+/// or the largest number of all if asked for, so that there is an order to sort by.
+std::partial_ordering compare(const Value& a, const Value& b, bool nan_is_largest = false);
 std::string print_float(double value);
 
 struct JsonStyle {
@@ -143,6 +148,10 @@ std::string to_json(const Value& value, const JsonStyle& style);
 
 /// Code points of a UTF-8 text, each as its bytes; a byte that is no UTF-8 stands for itself.
 std::vector<std::string_view> characters(std::string_view text);
+/// Where the character at an index begins, in bytes; the end of the text when it has fewer.
+size_t character_offset(std::string_view text, int64_t index);
+/// The last character of a text that is not empty.
+std::string_view last_character(std::string_view text);
 /// Length in bytes of the white space (as Python has it) at the begin or end of a text.
 size_t leading_space(std::string_view text);
 size_t trailing_space(std::string_view text);

@@ -1,11 +1,22 @@
 #include "strata/text/json_pattern.h"
 
+#include <fmt/format.h>
+
 #include "strata/base/error.h"
 
 namespace strata {
 namespace {
 
 constexpr int kDeepest = 100;
+// What JSON writes escaped, and DEL: no negated set holds it.
+constexpr std::string_view kEscaped = R"("\\\x00-\x1f\x7f)";
+// White space and ends of lines beyond ASCII, as the expressions of JSON schemas (ECMA-262) have them.
+constexpr std::string_view kSpaces = R"( \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff)";
+constexpr std::string_view kLineEnds = R"(\u2028\u2029)";
+
+std::string none_of(std::string_view inside) {
+  return fmt::format("[^{}{}]", kEscaped, inside);
+}
 
 class Translator {
  public:
@@ -55,16 +66,22 @@ class Translator {
     return out.empty() ? "\"\"" : out;
   }
 
+  bool digits() {
+    const size_t begin = at_;
+    while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
+    return at_ > begin;
+  }
+
   std::string behind() {
     std::string out;
     if (next_is('?') || next_is('*') || next_is('+')) {
       out = text_[at_++];
     } else if (next_is('{')) {
-      const size_t end = text_.find('}', at_);
-      if (end == std::string_view::npos) reject("a { has no }");
-      out = std::string(text_.substr(at_, end - at_ + 1));
-      if (out.find_first_not_of("{},0123456789") != std::string::npos) reject("expected {m}, {m,} or {m,n}");
-      at_ = end + 1;
+      const size_t begin = at_++;
+      const bool least = digits();
+      if (take(',')) digits();
+      if (!least || !take('}')) reject("expected {m}, {m,} or {m,n}");
+      out = std::string(text_.substr(begin, at_ - begin));
     }
     if (!out.empty() && next_is('?')) ++at_;  // lazy: the same texts match
     return out;
@@ -79,7 +96,7 @@ class Translator {
       return "(" + inner + ")";
     }
     if (take('[')) return character_class();
-    if (take('.')) return "[^\"\\\\\\x00-\\x1f\\x7f]";
+    if (take('.')) return none_of(kLineEnds);
     if (take('\\')) {
       if (const std::string set = shorthand(); !set.empty()) return set;
       return literal();
@@ -92,20 +109,25 @@ class Translator {
   // \d \w \s and their negations, behind the backslash; nothing for an escaped character.
   std::string shorthand() {
     const char c = at_ < text_.size() ? text_[at_] : ' ';
-    const char* set = c == 'd'   ? "[0-9]"
-                      : c == 'D' ? "[^0-9\"\\\\\\x00-\\x1f\\x7f]"
-                      : c == 'w' ? "[0-9A-Za-z_]"
-                      : c == 'W' ? "[^0-9A-Za-z_\"\\\\\\x00-\\x1f\\x7f]"
-                      : c == 's' ? "[ ]"
-                      : c == 'S' ? "[!#-\\[\\]-~]"
-                                 : "";
-    if (*set != '\0') {
+    const std::string set = c == 'd'   ? "[0-9]"
+                            : c == 'D' ? none_of("0-9")
+                            : c == 'w' ? "[0-9A-Za-z_]"
+                            : c == 'W' ? none_of("0-9A-Za-z_")
+                            : c == 's' ? "[ ]"
+                            : c == 'S' ? "[!#-\\[\\]-~]"
+                                       : "";
+    if (!set.empty())
       ++at_;
-      return set;
-    }
+    else
+      refuse_letter();
+    return set;
+  }
+
+  // Behind a backslash only a mark stands for itself.
+  void refuse_letter() const {
+    const char c = at_ < text_.size() ? text_[at_] : ' ';
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
       reject("\\", std::string(1, c), " is not followed");
-    return "";
   }
 
   std::string character() {
@@ -123,38 +145,38 @@ class Translator {
 
   std::string character_class() {
     const bool negated = take('^');
-    std::string out = negated ? "[^\"\\\\\\x00-\\x1f\\x7f" : "[";
+    std::string out;
     bool any = false;
     while (!take(']')) {
       if (at_ >= text_.size()) reject("a [ has no ]");
       any = true;
-      if (take('\\')) {
-        if (next_is('d') || next_is('w') || next_is('s')) {
-          out += next_is('d') ? "0-9" : next_is('w') ? "0-9A-Za-z_" : " ";
-          ++at_;
-          continue;
-        }
-        if (const std::string set = shorthand(); !set.empty()) reject("a negated set inside a class is not followed");
-        out += escaped(character());
-      } else if (next_is('-')) {
-        ++at_;
-        out += "\\-";
-      } else {
-        out += escaped(character());
+      if (next_is('\\') && at_ + 1 < text_.size() &&
+          std::string_view("dws").find(text_[at_ + 1]) != std::string_view::npos) {
+        const char c = text_[at_ + 1];
+        // JSON writes no other white space of ASCII as it is; what is not to come must leave out all of it.
+        out += c == 'd' ? "0-9" : c == 'w' ? "0-9A-Za-z_" : negated ? kSpaces : " ";
+        at_ += 2;
+        continue;
       }
+      const std::string low = class_character();
+      out += escaped(low);
       if (next_is('-') && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
         ++at_;
-        take('\\');
-        const std::string high = character();
+        const std::string high = class_character();
         // What lies between must not hold what JSON escapes.
-        const auto low = static_cast<unsigned char>(out.back()), last = static_cast<unsigned char>(high[0]);
-        if (!negated && ((low < '"' && last > '"') || (low < '\\' && last > '\\')))
+        const auto first = static_cast<unsigned char>(low[0]), last = static_cast<unsigned char>(high[0]);
+        if (!negated && ((first < '"' && last > '"') || (first < '\\' && last > '\\')))
           reject("expected a range without quotes and backslashes");
         out += "-" + escaped(high);
       }
     }
     if (!any) reject("an empty class matches nothing");
-    return out + "]";
+    return negated ? none_of(out) : "[" + out + "]";
+  }
+
+  std::string class_character() {
+    if (take('\\')) refuse_letter();
+    return character();
   }
 
   static std::string escaped(const std::string& character) {

@@ -54,6 +54,8 @@ const std::set<std::string> kAnnotations = {"title",     "description", "default
                                             "$id",       "$comment",    "$anchor", "deprecated",      "readOnly",
                                             "writeOnly", "definitions", "$defs",   "contentMediaType"};
 
+constexpr std::array<const char*, 4> kBounds = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"};
+
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -272,7 +274,7 @@ class Writer {
                    " could both hold; give them different types or a const property, or write anyOf");
     std::string out;
     for (size_t i = 0; i < list.size(); ++i)
-      out += (i > 0 ? " | " : "") + rule(list[i], place + "/" + key + "/" + std::to_string(i));
+      out += (i > 0 ? " | " : "") + rule(list[i], fmt::format("{}/{}/{}", place, key, i));
     return out;
   }
 
@@ -329,13 +331,13 @@ class Writer {
 
   // Two objects that both require a property whose values differ.
   bool told_apart(const Json& a, const Json& b) const {
-    const auto requires_ = [](const Json& schema, const std::string& key) {
+    const auto asks_for = [](const Json& schema, const std::string& key) {
       return schema.contains("required") && schema["required"].is_array() &&
              std::find(schema["required"].begin(), schema["required"].end(), Json(key)) != schema["required"].end();
     };
     if (!a.is_object() || !b.is_object() || !a.contains("properties") || !b.contains("properties")) return false;
     for (const auto& [key, inner] : a["properties"].items())
-      if (b["properties"].is_object() && b["properties"].contains(key) && requires_(a, key) && requires_(b, key)) {
+      if (b["properties"].is_object() && b["properties"].contains(key) && asks_for(a, key) && asks_for(b, key)) {
         const auto of_a = values_of(inner), of_b = values_of(b["properties"][key]);
         if (of_a && of_b && disjoint(inner, b["properties"][key])) return true;
       }
@@ -346,6 +348,9 @@ class Writer {
                       std::set<std::string>& known) {
     if (type == "string") return string(schema, place, known);
     if (type == "integer") return integer(schema, place, known);
+    if (type == "number")
+      for (const char* key : kBounds)
+        if (schema.contains(key)) reject(place, key, " is followed for whole numbers only");
     if (type == "number" || type == "boolean" || type == "null") return use(type);
     if (type == "array") return array(schema, place, known);
     if (type == "object") return object(schema, place, known);
@@ -385,15 +390,15 @@ class Writer {
   }
 
   std::string integer(const Json& schema, const std::string& place, std::set<std::string>& known) {
-    known.insert({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"});
-    constexpr int64_t kMost = 999'999'999'999'999'999;
-    int64_t low = -kMost, high = kMost;
+    known.insert(kBounds.begin(), kBounds.end());
+    constexpr int64_t most = 999'999'999'999'999'999;
+    int64_t low = -most, high = most;
     bool bound = false;
     const auto read = [&](const char* key, int64_t step, int64_t& to, bool upper) {
       if (!schema.contains(key)) return;
       const Json& value = schema[key];
-      if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{kMost}) ||
-          value.get<int64_t>() < -kMost || value.get<int64_t>() > kMost)
+      if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{most}) ||
+          value.get<int64_t>() < -most || value.get<int64_t>() > most)
         reject(place, key, ": expected a whole number of at most 18 digits");
       to = upper ? std::min(to, value.get<int64_t>() + step) : std::max(to, value.get<int64_t>() + step);
       bound = true;
@@ -441,8 +446,8 @@ class Writer {
       if (prefix == 0 && least == 0) tail = "(" + tail + ")?";
     }
     for (int64_t i = std::min(prefix, most < 0 ? prefix : most) - 1; i >= 0; --i) {
-      tail = item(i) + (tail.empty() ? "" : " " + tail);
-      if (i >= least) tail = "(" + tail + ")?";
+      tail = fmt::format("{}{}{}", item(i), tail.empty() ? "" : " ", tail);
+      if (i >= least) tail = fmt::format("({})?", tail);
     }
     return "\"[\" ws " + tail + " ws \"]\"";
   }
@@ -476,7 +481,7 @@ class Writer {
       described.insert(key);
       // A property that nothing fulfils is left out.
       if (inner == Json(false) && !needed.contains(key)) continue;
-      member(key, rule(inner, place + "/properties/" + key));
+      member(key, rule(inner, fmt::format("{}/properties/{}", place, key)));
     }
     std::set<std::string> named;
     for (const std::string& key : required)
@@ -491,14 +496,14 @@ class Writer {
     // Rules "what may follow when nothing / something was written", from the last member to the first: no rule grows
     // with the number of members, however many of them are optional.
     std::string first = "\"\"", later = "\"\"";
-    const std::string base = "m" + std::to_string(names_.size()) + "-" + std::to_string(objects_++) + "-";
+    const std::string base = fmt::format("m{}-{}-", names_.size(), objects_++);
     for (size_t i = members.size(); i-- > 0;) {
-      const std::string begins = members[i].text + " " + later, follows = "\",\" ws " + begins;
-      const std::string suffix = std::to_string(i);
-      text_ += base + "f" + suffix + " ::= " + begins + (members[i].required ? "" : " | " + first) + "\n";
-      text_ += base + "l" + suffix + " ::= " + follows + (members[i].required ? "" : " | " + later) + "\n";
-      first = base + "f" + suffix;
-      later = base + "l" + suffix;
+      const std::string begins = fmt::format("{} {}", members[i].text, later);
+      const std::string or_first = members[i].required ? "" : " | " + first;
+      const std::string or_later = members[i].required ? "" : " | " + later;
+      first = fmt::format("{}f{}", base, i);
+      later = fmt::format("{}l{}", base, i);
+      text_ += fmt::format("{} ::= {}{}\n{} ::= \",\" ws {}{}\n", first, begins, or_first, later, begins, or_later);
     }
     return "\"{\" ws " + first + " ws \"}\"";
   }

@@ -7,6 +7,7 @@
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
+#include "strata/text/oniguruma.h"
 #include "strata/text/utf8.h"
 
 namespace strata {
@@ -45,20 +46,21 @@ struct Pattern::Compiled {
                   const std::function<void(size_t, size_t)>& found) const;
 };
 
-Pattern::Pattern(std::string text, bool regex, const std::string& who) : text_(std::move(text)), regex_(regex) {
+Pattern::Pattern(std::string text, bool regex, const std::string& who, Dialect dialect)
+    : text_(std::move(text)), regex_(regex) {
   if (text_.empty()) fail(who, ": expected something to look for, found an empty pattern");
   if (!regex) return;
   if (text_.size() > kLongestExpression)
     fail(who, ": expected a regular expression of at most ", kLongestExpression, " bytes, found ", text_.size());
+  const std::string source = dialect == Dialect::oniguruma ? oniguruma_to_pcre2(text_, who) : text_;
   auto compiled = std::make_shared<Compiled>();
   int code = 0;
   PCRE2_SIZE offset = 0;
-  compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text_.data()), text_.size(),
+  compiled->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
                                      PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &offset,
                                      nullptr));
   if (!compiled->code)
-    fail(who, ": ", in_quotes(text_), " is no regular expression that we understand: at byte ", offset, ", ",
-         message_of(code));
+    fail(who, ": ", in_quotes(text_), " is no regular expression that we understand: ", message_of(code));
   // Where the processor's code cannot be made, the interpreter does the same more slowly.
   static_cast<void>(pcre2_jit_compile(compiled->code.get(), PCRE2_JIT_COMPLETE));
   compiled->limits.reset(pcre2_match_context_create(nullptr));

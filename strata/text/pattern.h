@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -7,13 +8,16 @@
 
 namespace strata {
 
+/// Whose regular expressions: those of tokenizer.json are Oniguruma's, others are read as Perl's.
+enum class Dialect : uint8_t { oniguruma, perl };
+
 /// What Split and Replace look for: a literal text or a regular expression, searched from left to right without
-/// overlaps. As in the tokenizers library (Oniguruma), ^ and $ match at the ends of every line.
+/// overlaps. ^ and $ match at the ends of every line.
 class Pattern {
  public:
   Pattern() = default;
   /// Throws Error naming `who` when the text is empty or no regular expression.
-  Pattern(std::string text, bool regex, const std::string& who);
+  Pattern(std::string text, bool regex, const std::string& who, Dialect dialect = Dialect::oniguruma);
 
   const std::string& text() const { return text_; }
   bool regex() const { return regex_; }

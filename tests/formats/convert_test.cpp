@@ -167,6 +167,7 @@ TEST(Convert, KeysThatChangeTheModelAreRefusedFirst) {
     }
   };
   refused("llama", {{"attention_multiplier", 0.5}}, "attention_multiplier: expected no such key");
+  refused("llama", {{"position_embedding_type", "alibi"}}, "position_embedding_type: expected no such key");
   refused("llama", {{"sliding_window", 3}}, "sliding_window: expected no such key");
   refused("qwen3", {{"quantization_config", {{"bits", 4}}}}, "quantization_config: expected weights that are not");
   refused("mistral", {{"partial_rotary_factor", 0.5}}, "partial_rotary_factor: expected 1");

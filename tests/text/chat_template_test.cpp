@@ -118,6 +118,7 @@ TEST(ChatTemplate, MalformedTemplatesAreRefused) {
                              "{{ a b }}",
                              "{{ x.'y' }}",
                              "{% break %}",
+                             "{% for i in x %}{% generation %}{% break %}{% endgeneration %}{% endfor %}",
                              "{% macro m(a=1, b) %}{% endmacro %}",
                              "{% raw %}",
                              "{{ '\\xzz' }}",
@@ -185,7 +186,25 @@ TEST(ChatTemplate, WrongOperationsAreRefused) {
                              "{{ 1 in 'a' }}",
                              "{{ {} | tojson(indent=1000000) }}",
                              "{{ 'x' is divisibleby 2 }}",
-                             "{{ 3 is divisibleby 0 }}"})
+                             "{{ 3 is divisibleby 0 }}",
+                             "{{ 'a'.upper(1) }}",
+                             "{{ 'a'.upper(x=1) }}",
+                             "{{ 'abc'.startswith('b', start=1) }}",
+                             "{{ 'a' | upper(1) }}",
+                             "{{ 'a' | trim(chars='a', nonesuch=1) }}",
+                             "{{ 'a' | trim('a', chars='a') }}",
+                             "{{ 'a' is string(1) }}",
+                             "{{ [1, 2].count(1, 2) }}",
+                             "{{ {}.keys(1) }}",
+                             "{{ range(3, 1, -1, 2) }}",
+                             "{{ dict({}, {}) }}",
+                             "{{ [] in {'a': 1} }}",
+                             "{{ '9223372036854775808' | int }}",
+                             "{{ 1e19 | int }}",
+                             "{{ 'ff' | int(0, 1) }}",
+                             "{{ 1.5 | round(-23) }}",
+                             "{{ '%5d' % 1 }}",
+                             "{{ '%.101f' % 1 }}"})
     EXPECT_THAT(refusal(source), testing::StartsWith("chat template, line 1: ")) << source;
 }
 
@@ -220,6 +239,13 @@ TEST(ChatTemplate, HostileTemplatesEnd) {
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' }}{% endfor "
             "%}")})
     EXPECT_THAT(refusal(source), testing::HasSubstr("expected")) << source.substr(0, 80);
+}
+
+// A search takes time that grows with the sum of the lengths, not with their product.
+TEST(ChatTemplate, LongSearchesEnd) {
+  EXPECT_EQ(render("{% set x = 'a' * 4000000 %}{% set y = 'a' * 2000000 %}{{ x.find(y ~ 'b') }} {{ x.rfind('b' ~ y) }} "
+                   "{{ x.count(y ~ 'b') }} {{ x.split(y ~ 'b') | length }} {{ (y ~ 'b') in x }}"),
+            "-1 -1 0 1 False");
 }
 
 TEST(ChatTemplate, NamespacesThatHoldThemselvesAreFreed) {

@@ -104,6 +104,13 @@ TEST(Grammar, HostileGrammarsEnd) {
   EXPECT_TRUE(matches("root ::= (\"a\"* \"a\"*)* a{20}\na ::= \"a\"?", std::string(200, 'a')));
   // As many places as repetitions, from each of which all behind it can be reached.
   EXPECT_TRUE(matches("root ::= (\"a\"?){12000}", std::string(20, 'a')));
+  // Of the rules that the root begins with, one after the other turns out to derive the empty text.
+  std::string empty_rules, calls;
+  for (int i = 0; i < 60'000; ++i) {
+    empty_rules += "r" + std::to_string(59'999 - i) + " ::= \"\"\n";
+    calls += " r" + std::to_string(i);
+  }
+  EXPECT_TRUE(matches(empty_rules + "root ::= \"x\" |" + calls, "x"));
   const Grammar deep = parse_grammar("root ::= \"(\" root \")\" | \"(\" root \"]\" | \"\"");
   // Every bracket doubles the ways it may be closed.
   EXPECT_THROW((void)match_grammar(deep, std::string(2000, '(')), Error);
@@ -264,11 +271,17 @@ TEST(JsonSchema, WhatIsNotFollowedIsNamed) {
                            R"x({"type": "string", "pattern": "[]"})x",
                            R"x({"type": "string", "pattern": "*"})x",
                            R"x({"type": "string", "pattern": "a{x}"})x",
+                           R"x({"type": "string", "pattern": "a{,3}"})x",
+                           R"x({"type": "string", "pattern": "a{}"})x",
+                           R"x({"type": "string", "pattern": "[a-\\x7a]"})x",
+                           R"x({"type": "string", "pattern": "[a-\\d]"})x",
+                           R"x({"type": "string", "pattern": "[\\D]"})x",
                            R"x({"type": "string", "pattern": "a", "maxLength": 3})x",
                            R"x({"type": "integer", "minimum": 2, "maximum": 1})x",
                            R"x({"type": "integer", "minimum": 0.5})x",
                            R"x({"type": "integer", "multipleOf": 2})x",
                            R"x({"type": "number", "minimum": 0})x",
+                           R"x({"type": ["integer", "number"], "minimum": 0})x",
                            R"x({"type": "array", "minItems": 2, "maxItems": 1})x",
                            R"x({"type": "array", "prefixItems": 5})x",
                            R"x({"type": "object", "properties": []})x",
@@ -278,6 +291,26 @@ TEST(JsonSchema, WhatIsNotFollowedIsNamed) {
     EXPECT_THAT(refused(text), testing::StartsWith("schema: ")) << text;
   // A reference to itself alone describes nothing.
   EXPECT_THROW((void)parse_grammar(json_schema_to_grammar(ordered_json::parse(R"x({"$ref": "#"})x"))), Error);
+}
+
+// Sets beyond ASCII, as ECMA-262 has them.
+TEST(JsonSchema, PatternsLeaveOutWhatTheirSetsLeaveOut) {
+  const auto takes = [](const std::string& pattern, const std::string& text) {
+    const ordered_json schema{{"type", "string"}, {"pattern", pattern}};
+    return match_grammar(parse_grammar(json_schema_to_grammar(schema)), '"' + text + '"').complete;
+  };
+  for (const char* space :
+       {" ", "\u00a0", "\u1680", "\u2003", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff"})
+    EXPECT_FALSE(takes("^[^\\s]$", space)) << space;
+  for (const char* other : {"a", "\u00e9", "\u200b", "\u180e", "\U0001f600"})
+    EXPECT_TRUE(takes("^[^\\s]$", other)) << other;
+  EXPECT_FALSE(takes("^.$", "\u2028"));
+  EXPECT_FALSE(takes("^.$", "\u2029"));
+  EXPECT_TRUE(takes("^.$", "\u00a0"));
+  EXPECT_TRUE(takes("^[a\\-z]{2,}$", "a-z"));
+  EXPECT_FALSE(takes("^[a\\-z]+$", "b"));
+  EXPECT_TRUE(takes("^[+--]{2}x{1,2}$", ",-xx"));
+  EXPECT_TRUE(takes("^[\\]-a]+$", "]^a"));
 }
 
 TEST(JsonSchema, LargeSchemasTakeNoTime) {
