@@ -283,7 +283,10 @@ void describe(CLI::App& app, Options& o) {
   works(merge, o.common);
 
   auto* convert = add("convert", "A language model from a Hugging Face folder to GGUF and back, or to another type");
-  convert->add_option("IN", o.convert.in, "a checkpoint folder or a .gguf file")->required()->type_name("PATH");
+  convert
+      ->add_option("IN", o.convert.in, "a checkpoint folder, a name in the local Hugging Face cache, or a .gguf file")
+      ->required()
+      ->type_name("PATH");
   convert->add_option("OUT", o.convert.out, "the file or folder to write")->required()->type_name("PATH");
   convert->add_option("--to", o.convert.to, "what to write; as a rule gguf where OUT ends in .gguf, else hf")
       ->type_name("{gguf,hf}")
@@ -296,7 +299,9 @@ void describe(CLI::App& app, Options& o) {
   reports(convert, o.common);
 
   auto* inspect = add("inspect", "What is in this checkpoint, safetensors or GGUF file");
-  inspect->add_option("PATH", o.inspect.path, "a checkpoint folder, a .safetensors or a .gguf file")
+  inspect
+      ->add_option("PATH", o.inspect.path,
+                   "a checkpoint folder, a name in the local Hugging Face cache, a .safetensors or a .gguf file")
       ->required()
       ->type_name("FILE");
   inspect->add_flag("--all", o.inspect.all, "every tensor, however many");
@@ -361,7 +366,8 @@ void describe(CLI::App& app, Options& o) {
   auto* tokenize = add("tokenize", "Text into the ids of a tokenizer and back; train a tokenizer");
   tokenize
       ->add_option("TOKENIZER", o.tokenize.tokenizer,
-                   "a tokenizer.json or a folder with one; bytes: one token for each byte")
+                   "a tokenizer.json, a folder with one, a name in the local Hugging Face cache, a .gguf file; bytes: "
+                   "one token for each byte")
       ->type_name("FILE");
   tokenize->add_option("TEXT", o.tokenize.texts, "the text; without one and without --file, standard input")
       ->type_name("TEXT");

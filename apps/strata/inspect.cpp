@@ -10,6 +10,7 @@
 #include "strata/base/file.h"
 #include "strata/base/progress.h"
 #include "strata/formats/gguf.h"
+#include "strata/formats/hub_cache.h"
 #include "strata/formats/safetensors.h"
 
 namespace strata::cli {
@@ -182,20 +183,18 @@ Json describe_folder(const fs::path& folder, bool all) {
 }  // namespace
 
 void inspect(const Common& common, const Inspect& options) {
+  const std::string path = find_path(options.path);
   std::error_code problem;
-  const auto status = fs::status(options.path, problem);
-  if (!fs::exists(status)) fail(options.path, ": there is no such file or folder");
-  if (!fs::is_directory(status)) {
+  if (!fs::is_directory(path, problem)) {
     const bool all = options.all || common.json;
-    const Json file =
-        is_gguf(options.path) ? describe_gguf(options.path, all, common.json) : describe_file(options.path, all);
+    const Json file = is_gguf(path) ? describe_gguf(path, all, common.json) : describe_file(path, all);
     if (common.json)
       std::cout << file.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
     else
       print_file(file);
     return;
   }
-  const Json folder = describe_folder(options.path, options.all || common.json);
+  const Json folder = describe_folder(path, options.all || common.json);
   if (common.json) {
     std::cout << folder.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
     return;

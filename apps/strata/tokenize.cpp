@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,8 @@
 #include "strata/base/error.h"
 #include "strata/base/file.h"
 #include "strata/base/suggest.h"
+#include "strata/formats/gguf_vocab.h"
+#include "strata/formats/hub_cache.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/tokenizer_json.h"
 #include "strata/text/bpe_trainer.h"
@@ -24,9 +27,24 @@ std::string printed(const Json& json, int indent = -1) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
+Tokenizer open_in_gguf(const std::string& path) {
+  std::vector<std::string> warnings;
+  const auto files = vocabulary_from_gguf(Gguf(path), warnings);
+  const auto found = files.find("tokenizer.json"), config = files.find("tokenizer_config.json");
+  if (found == files.end())
+    fail(path, ": holds no tokenizer that can be used: ",
+         warnings.empty() ? "there is no vocabulary in it" : join_names(warnings));
+  for (const auto& warning : warnings) std::cerr << "strata tokenize: note: " << warning << "\n";
+  return tokenizer_from_json(found->second, config == files.end() ? "" : config->second, path + ": tokenizer.json");
+}
+
 Tokenizer open(const std::string& name) {
-  if (name.empty()) fail_usage("expected a TOKENIZER: a tokenizer.json, a folder with one, or bytes");
-  return name == "bytes" ? byte_tokenizer() : open_tokenizer(name);
+  if (name.empty())
+    fail_usage("expected a TOKENIZER: a tokenizer.json, a folder with one, a name in the local Hugging Face cache, a ",
+               "GGUF file, or bytes");
+  if (name == "bytes") return byte_tokenizer();
+  const std::string path = find_path(name);
+  return path.ends_with(".gguf") ? open_in_gguf(path) : open_tokenizer(path);
 }
 
 std::string read_input(const Tokenize& options) {

@@ -143,7 +143,7 @@ std::string set_aside_name(const std::string& final) {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path, MapMode mode) : path_(path) {
+MappedFile::MappedFile(const std::string& path, MapMode mode) : path_(path), mode_(mode) {
   uint64_t size = 0;
   const Descriptor file = open_regular(path, size);
   size_ = size;
@@ -157,17 +157,30 @@ MappedFile::MappedFile(const std::string& path, MapMode mode) : path_(path) {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      mode_(other.mode_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(mode_, other.mode_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::drop_pages(std::span<const std::byte> part) const {
+  const auto address = [](const std::byte* at) { return reinterpret_cast<uintptr_t>(at); };
+  const uintptr_t begin = address(part.data()), end = begin + part.size();
+  if (mode_ != MapMode::read_only || begin < address(data_) || end > address(data_) + size_) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;  // whole pages only
+  if (first < last) ::madvise(const_cast<std::byte*>(part.data()) + (first - begin), last - first, MADV_DONTNEED);
 }
 
 std::string read_text(const std::string& path, uint64_t max_bytes) {
@@ -193,17 +206,15 @@ std::string read_text(const std::string& path, uint64_t max_bytes) {
   }
 }
 
-void write_file_atomic(const std::string& path, std::span<const std::span<const std::byte>> pieces) {
+void write_file_atomic(const std::string& path, uint64_t total, const std::function<void(const ByteSink&)>& write) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   if (fs::exists(status) && !fs::is_regular_file(status))
     fail(path, ": expected a file to replace or a new name, found a folder or device");
-  uint64_t total = 0;
-  for (const auto& piece : pieces) total += piece.size();
   const std::string temporary = temporary_name(path);
   try {
     const Descriptor file = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, "writing");
-    for (const auto& piece : pieces) write_all(file, piece, path, total);
+    write([&](std::span<const std::byte> piece) { write_all(file, piece, path, total); });
     sync(file, path, false);
     rename_or_fail(temporary, path);
   } catch (...) {
@@ -211,6 +222,14 @@ void write_file_atomic(const std::string& path, std::span<const std::span<const 
     throw;
   }
   sync_path(parent_of(path), true);
+}
+
+void write_file_atomic(const std::string& path, std::span<const std::span<const std::byte>> pieces) {
+  uint64_t total = 0;
+  for (const auto& piece : pieces) total += piece.size();
+  write_file_atomic(path, total, [&](const ByteSink& sink) {
+    for (const auto& piece : pieces) sink(piece);
+  });
 }
 
 void write_file_atomic(const std::string& path, std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,11 +27,15 @@ class MappedFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
+  /// Lets go of the memory of a part that has been read, for as long as it is not touched again. Does nothing for bytes
+  /// that are not of this map or that may have been written to.
+  void drop_pages(std::span<const std::byte> part) const;
 
  private:
   std::string path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
+  MapMode mode_ = MapMode::read_only;
 };
 
 /// Whole content of a regular file as text. Throws Error when it holds more than max_bytes.
@@ -41,6 +46,11 @@ std::string read_text(const std::string& path, uint64_t max_bytes);
 /// error the temporary is removed and an Error says what failed and why.
 void write_file_atomic(const std::string& path, std::span<const std::span<const std::byte>> pieces);
 void write_file_atomic(const std::string& path, std::string_view text);
+
+/// The same for a content that is never in memory as a whole: `write` is called once and hands the pieces to the sink
+/// it is given. `total` is their size, for the message when the disk is full.
+using ByteSink = std::function<void(std::span<const std::byte>)>;
+void write_file_atomic(const std::string& path, uint64_t total, const std::function<void(const ByteSink&)>& write);
 
 /// Makes a folder written as `temporary` appear as `final`, replacing an older folder of that name: syncs every file
 /// and folder in it, swaps the names in one step and syncs the parent. On an error `final` holds what it held before

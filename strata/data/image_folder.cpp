@@ -97,7 +97,7 @@ bool has(const std::string& folder, const char* name) {
 bool holds_classes(const std::string& folder) {
   std::error_code error;
   for (const auto& name : class_folders(folder))
-    for (fs::directory_iterator at(folder + "/" + name, error), end; !error && at != end; at.increment(error))
+    for (fs::directory_iterator at(fs::path(folder) / name, error), end; !error && at != end; at.increment(error))
       if (!hidden(at->path()) && image_file_name(at->path().string())) return true;
   return false;
 }
@@ -150,7 +150,7 @@ ImageSet read_image_folder(const std::string& folder, const std::string& split) 
     if (known == set.classes.end() || *known != name)
       fail(from, "/", name, ": no class of that name in ", folder, "/train; training knows ",
            join_names(set.classes, 5));
-    auto files = files_below(from + "/" + name, name);
+    auto files = files_below((fs::path(from) / name).string(), name);
     if (files.empty())
       fail(from, "/", name, ": expected images (.png, .jpg, .jpeg), found none; add some or remove the folder");
     for (auto& file : files) items.push_back({checksum(file.name), std::move(file), known - set.classes.begin()});

@@ -11,8 +11,10 @@
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
+#include "strata/formats/hub_cache.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/language_json.h"
+#include "strata/formats/opt_names.h"
 
 namespace strata {
 namespace {
@@ -80,10 +82,10 @@ void refuse_misfits(const std::string& path, const std::vector<std::string>& mis
 
 // Where config.json says that head and table of tokens are one, the file may hold either, or both. Two that differ are
 // both used, as transformers 5 does.
-void settle_tie(std::map<std::string, const TensorView*>& there, GgufModel& kind, ordered_json& config) {
-  if (!kind.tied) return;
+void settle_tie(std::map<std::string, const TensorView*>& there, const std::vector<GgufTwin>& twins,
+                const CheckpointTensors& file, ordered_json& config) {
   std::string table, head;
-  for (const GgufTwin& twin : gguf_twins(kind)) {
+  for (const GgufTwin& twin : twins) {
     if (twin.gguf == "token_embd.weight") table = twin.file;
     if (twin.gguf == "output.weight") head = twin.file;
   }
@@ -94,9 +96,9 @@ void settle_tie(std::map<std::string, const TensorView*>& there, GgufModel& kind
   if (only || (a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes))) {
     there.erase(second);
   } else {
-    kind.tied = false;
     config["tie_word_embeddings"] = false;
   }
+  for (const TensorView* read : {&a, &b}) file.drop_pages(*read);
 }
 
 SourceModel open_folder(const std::string& folder) {
@@ -107,17 +109,20 @@ SourceModel open_folder(const std::string& folder) {
   const std::string config_text = read_text(config_path, kMostJson);
   const json config = parse_json(config_text, config_path);
   model.config = parse_ordered_json(config_text, config_path);
-  (void)language_from_json(config, config_path);  // what opening the folder would refuse
-  GgufModel kind = gguf_model_of(config, config_path);
+  const LanguageConfig language = language_from_json(config, config_path);  // refuses what opening the folder would
+  const bool opt = language.family == "opt";
+  const std::vector<GgufTwin> twins = opt ? opt_tensors(language) : gguf_twins(gguf_model_of(config, config_path));
   const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
   model.warnings = file->warnings();
   std::map<std::string, const TensorView*> there;
-  for (const TensorView* view : file->tensors())
-    if (const auto name = canonical_name(kind.model_type, view->name); name && !there.emplace(*name, view).second)
+  for (const TensorView* view : file->tensors()) {
+    const auto name = opt ? canonical_opt_name(view->name) : canonical_name(language.family, view->name);
+    if (name && !there.emplace(*name, view).second)
       fail(folder, ": two tensors are called ", in_quotes(*name), " in different versions of transformers");
-  settle_tie(there, kind, model.config);
+  }
+  if (language.tied) settle_tie(there, twins, *file, model.config);
   std::vector<std::string> missing, unexpected;
-  for (const GgufTwin& twin : gguf_twins(kind)) {
+  for (const GgufTwin& twin : twins) {
     const auto found = there.find(twin.file);
     if (found == there.end()) {
       if (twin.required) missing.push_back(twin.file);
@@ -125,11 +130,13 @@ SourceModel open_folder(const std::string& folder) {
     }
     const TensorView& view = *found->second;
     const BlockType type = stored_type(view, folder);
-    model.tensors.push_back({twin.file, view.shape, type, [file, &view, type] {
+    model.tensors.push_back({twin.file, view.shape, type,
+                             [file, &view, type] {
                                std::vector<float> values(numbers_of(view.shape));
                                dequantise(type, view.bytes.data(), values.data(), std::ssize(values));
                                return values;
-                             }});
+                             },
+                             [file, &view] { file->drop_pages(view); }});
     there.erase(found);
   }
   for (const auto& [name, view] : there) unexpected.push_back(view->name);
@@ -156,12 +163,14 @@ SourceModel open_gguf(const std::string& path) {
       continue;
     }
     ++used;
-    model.tensors.push_back({twin.file, other_shape(twin, tensor->shape), tensor->type, [files, tensor, twin] {
+    model.tensors.push_back({twin.file, other_shape(twin, tensor->shape), tensor->type,
+                             [files, tensor, twin] {
                                std::vector<float> values(tensor->count());
                                dequantise(tensor->type, tensor->bytes.data(), values.data(), std::ssize(values));
                                return from_gguf_form(twin, std::move(values), rows_of(tensor->shape),
                                                      columns_of(tensor->shape));
-                             }});
+                             },
+                             [files, tensor] { files->drop_pages(*tensor); }});
   }
   if (used + (files->find(kRopeDivisors) != nullptr ? 1 : 0) != files->tensors().size()) {
     const auto twins = gguf_twins(kind);
@@ -195,14 +204,20 @@ BlockType common_type(const SourceModel& model) {
   return type == BlockType::F16 || type == BlockType::BF16 ? *type : BlockType::F32;
 }
 
-std::vector<std::byte> packed(BlockType type, const std::vector<float>& values, const std::string& name) {
-  std::vector<std::byte> bytes(block_bytes(type, std::ssize(values)));
-  try {
-    quantise(type, values.data(), bytes.data(), std::ssize(values));
-  } catch (const Error& problem) {
-    fail("tensor ", in_quotes(name), ": ", problem.what());
+// Hands out numbers as they are stored, a piece at a time.
+void pack(BlockType type, std::span<const float> values, const std::string& name, const ByteSink& sink) {
+  constexpr size_t piece = size_t{1} << 20;  // whole blocks of every type
+  std::vector<std::byte> bytes;
+  for (size_t at = 0; at < values.size(); at += piece) {
+    const auto count = static_cast<int64_t>(std::min(piece, values.size() - at));
+    bytes.resize(block_bytes(type, count));
+    try {
+      quantise(type, values.data() + at, bytes.data(), count);
+    } catch (const Error& problem) {
+      fail("tensor ", in_quotes(name), ": ", problem.what());
+    }
+    sink(bytes);
   }
-  return bytes;
 }
 
 void write_json_file(const std::string& path, const ordered_json& value) {
@@ -227,20 +242,24 @@ ConvertReport write_folder(const SourceModel& model, const std::string& out, std
   if (!fs::create_directories(temporary, error)) fail(temporary, ": cannot make this folder: ", error.message());
   ConvertReport report{.to = "hf", .tensors = model.tensors.size(), .bytes = 0, .warnings = model.warnings};
   try {
-    std::vector<std::vector<std::byte>> kept;
+    const DType dtype = type == BlockType::F16 ? DType::F16 : type == BlockType::BF16 ? DType::BF16 : DType::F32;
     std::vector<TensorView> views;
+    views.reserve(model.tensors.size());
     for (const SourceTensor& tensor : model.tensors) {
-      const auto& bytes = kept.emplace_back(packed(type, tensor.values(), tensor.name));
-      const DType dtype = type == BlockType::F16 ? DType::F16 : type == BlockType::BF16 ? DType::BF16 : DType::F32;
-      views.push_back({tensor.name, dtype, tensor.shape, bytes});
-      report.bytes += bytes.size();
+      views.push_back({tensor.name, dtype, tensor.shape, {}});
+      report.bytes += block_bytes(type, numbers_of(tensor.shape));
     }
-    write_checkpoint_tensors(temporary, views, kShard);
+    const auto content = [&](size_t index, const ByteSink& sink) {
+      const SourceTensor& tensor = model.tensors[index];
+      pack(type, tensor.values(), tensor.name, sink);
+      tensor.drop();
+    };
+    write_checkpoint_tensors(temporary, views, content, kShard);
     ordered_json config = model.config;
     config["dtype"] = type == BlockType::F16 ? "float16" : type == BlockType::BF16 ? "bfloat16" : "float32";
     config["torch_dtype"] = config["dtype"];
     write_json_file(temporary + "/config.json", config);
-    for (const auto& [name, text] : model.companions) write_file_atomic(temporary + "/" + name, text);
+    for (const auto& [name, text] : model.companions) write_file_atomic((fs::path(temporary) / name).string(), text);
     publish_folder(temporary, target);
   } catch (...) {
     fs::remove_all(temporary, error);
@@ -274,21 +293,20 @@ uint32_t file_type(BlockType type) {
   }
 }
 
-ConvertReport write_model_gguf(const SourceModel& model, const std::string& in, const std::string& out,
-                               std::optional<BlockType> asked) {
-  GgufConfig config = config_to_gguf(json(model.config), in + ": config.json");
+ConvertReport write_model_gguf(const SourceModel& model, const std::string& name, const std::string& place,
+                               const std::string& out, std::optional<BlockType> asked) {
+  GgufConfig config = config_to_gguf(json(model.config), place + ": config.json");
   std::map<std::string, const SourceTensor*> there;
   for (const SourceTensor& tensor : model.tensors) there.emplace(tensor.name, &tensor);
   ConvertReport report{.to = "gguf", .tensors = 0, .bytes = 0, .warnings = model.warnings};
-  std::vector<std::vector<std::byte>> kept;
   std::vector<GgufTensor> tensors;
+  std::vector<std::pair<const SourceTensor*, GgufTwin>> origins;  // of each: none of the last, the divisors
   std::map<BlockType, uint64_t> bytes_of_type;
-  const auto add = [&](const std::string& name, BlockType type, std::vector<int64_t> shape,
-                       std::vector<std::byte> bytes) {
-    kept.push_back(std::move(bytes));
-    tensors.push_back({name, type, std::move(shape), kept.back()});
-    bytes_of_type[type] += kept.back().size();
-    report.bytes += kept.back().size();
+  const auto add = [&](const std::string& name, BlockType type, std::vector<int64_t> shape) {
+    const uint64_t bytes = block_bytes(type, numbers_of(shape));
+    tensors.push_back({name, type, std::move(shape), {}});
+    bytes_of_type[type] += bytes;
+    report.bytes += bytes;
   };
   int64_t rows = 0;
   for (const GgufTwin& twin : gguf_twins(config.model)) {
@@ -297,17 +315,22 @@ ConvertReport write_model_gguf(const SourceModel& model, const std::string& in, 
     const SourceTensor& tensor = *found->second;
     const std::vector<int64_t> shape = other_shape(twin, tensor.shape);
     if (twin.gguf == "token_embd.weight") rows = rows_of(shape);
-    const BlockType type = type_in_gguf(tensor, twin, shape, asked);
-    const auto values = to_gguf_form(twin, tensor.values(), rows_of(tensor.shape), columns_of(tensor.shape));
-    add(twin.gguf, type, shape, packed(type, values, tensor.name));
+    add(twin.gguf, type_in_gguf(tensor, twin, shape, asked), shape);
+    origins.emplace_back(&tensor, twin);
   }
   if (!config.rope_divisors.empty())
-    add(std::string(kRopeDivisors), BlockType::F32, {std::ssize(config.rope_divisors)},
-        packed(BlockType::F32, config.rope_divisors, std::string(kRopeDivisors)));
+    add(std::string(kRopeDivisors), BlockType::F32, {std::ssize(config.rope_divisors)});
+  const auto content = [&](size_t index, const ByteSink& sink) {
+    if (index == origins.size()) return pack(BlockType::F32, config.rope_divisors, tensors[index].name, sink);
+    const auto& [tensor, twin] = origins[index];
+    const auto values = to_gguf_form(twin, tensor->values(), rows_of(tensor->shape), columns_of(tensor->shape));
+    pack(tensors[index].type, values, tensor->name, sink);
+    tensor->drop();
+  };
   const auto most = std::max_element(bytes_of_type.begin(), bytes_of_type.end(),
                                      [](const auto& a, const auto& b) { return a.second < b.second; });
   GgufMetadata metadata = std::move(config.metadata);
-  metadata.emplace_back("general.name", stem_of(in));
+  metadata.emplace_back("general.name", stem_of(name.substr(0, place == name ? name.npos : name.find('@'))));
   metadata.emplace_back("general.file_type", file_type(most == bytes_of_type.end() ? BlockType::F32 : most->first));
   metadata.emplace_back("general.quantization_version", uint32_t{2});
   GgufVocabulary vocabulary = model.vocabulary(rows);
@@ -316,7 +339,7 @@ ConvertReport write_model_gguf(const SourceModel& model, const std::string& in, 
   if (const auto found = model.companions.find(kGeneration); found != model.companions.end())
     metadata.emplace_back(kKeptGeneration, found->second);
   report.tensors = tensors.size();
-  write_gguf(out, metadata, tensors);
+  write_gguf(out, metadata, tensors, content);
   return report;
 }
 
@@ -343,11 +366,12 @@ ConvertReport convert_checkpoint(const std::string& in, const std::string& out, 
   const std::string to = !options.to.empty() ? options.to : out.ends_with(".gguf") ? "gguf" : "hf";
   if (to != "gguf" && to != "hf") fail_usage("convert: expected --to gguf or hf, got ", to);
   const auto type = asked_type(options.dtype, to == "gguf");
+  const std::string place = find_path(in);
   std::error_code error;
-  if (fs::exists(out, error) && fs::equivalent(in, out, error))
+  if (fs::exists(out, error) && fs::equivalent(place, out, error))
     fail_usage("convert: expected another place for the result than ", in);
-  const SourceModel model = open_source(in);
-  return to == "gguf" ? write_model_gguf(model, in, out, type) : write_folder(model, out, type);
+  const SourceModel model = open_source(place);
+  return to == "gguf" ? write_model_gguf(model, in, place, out, type) : write_folder(model, out, type);
 }
 
 }  // namespace strata

@@ -20,6 +20,7 @@ struct SourceTensor {
   std::vector<int64_t> shape;       // as in a Hugging Face checkpoint
   BlockType type = BlockType::F32;  // as stored: F32 is assumed of F64, which is narrowed
   std::function<std::vector<float>()> values;
+  std::function<void()> drop;  // lets go of the memory that reading it took, until it is read again
 };
 
 /// A language model from a Hugging Face folder or a GGUF file, as what a Hugging Face checkpoint of it would hold.
@@ -47,8 +48,8 @@ struct ConvertReport {
   std::vector<std::string> warnings;
 };
 
-/// Writes the model of `in` (a Hugging Face folder, a .safetensors file's folder, or a GGUF file) as `out`, whole or not
-/// at all. In GGUF vectors and norms stay F32, and tensors whose rows are no whole blocks become F16. Throws Error.
+/// Writes the model of `in` (a Hugging Face folder, a name in the local Hugging Face cache, or a GGUF file) as `out`, whole or not
+/// at all, one tensor after the other: memory is needed for the largest of them, not for all. In GGUF vectors and norms stay F32, and tensors whose rows are no whole blocks become F16. Throws Error.
 ConvertReport convert_checkpoint(const std::string& in, const std::string& out, const ConvertOptions& options);
 
 }  // namespace strata

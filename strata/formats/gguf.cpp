@@ -453,7 +453,14 @@ const std::vector<std::string>* Gguf::texts(std::string_view key) const {
   refuse(key, *value, "a list of text");
 }
 
-std::string gguf_header(const std::string& path, const GgufMetadata& metadata, std::span<const GgufTensor> tensors) {
+namespace {
+
+std::string tensor_name(const std::string& path, const GgufTensor& tensor) {
+  return path + ": tensor " + in_quotes(tensor.name);
+}
+
+// Of tensors whose bytes need not be there yet.
+std::string header_of(const std::string& path, const GgufMetadata& metadata, std::span<const GgufTensor> tensors) {
   (void)sorted_once(path, "key", metadata.size(), [&](uint32_t i) -> std::string_view { return metadata[i].first; });
   (void)sorted_once(path, "tensor", tensors.size(), [&](uint32_t i) -> std::string_view { return tensors[i].name; });
   const uint32_t alignment = alignment_of(path, metadata);
@@ -469,34 +476,54 @@ std::string gguf_header(const std::string& path, const GgufMetadata& metadata, s
   }
   uint64_t offset = 0;
   for (const GgufTensor& tensor : tensors) {
-    const std::string who = path + ": tensor " + in_quotes(tensor.name);
+    const std::string who = tensor_name(path, tensor);
     if (tensor.name.size() > kMostNameBytes)
       fail(who, ": expected a name of at most ", kMostNameBytes, " bytes, got ", tensor.name.size());
     if (tensor.shape.size() > kMostDimensions)
       fail(who, ": expected at most ", kMostDimensions, " dimensions, got ", tensor.shape.size());
-    if (const uint64_t size = checked_bytes(who, tensor); size != tensor.bytes.size())
-      fail(who, ": expected ", size, " bytes for its type and shape, got ", tensor.bytes.size());
+    const uint64_t size = checked_bytes(who, tensor);
     put_text(out, tensor.name);
     put(out, static_cast<uint32_t>(tensor.shape.size()));
-    for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size) put(out, static_cast<uint64_t>(*size));
+    for (auto extent = tensor.shape.rbegin(); extent != tensor.shape.rend(); ++extent)
+      put(out, static_cast<uint64_t>(*extent));
     put(out, static_cast<uint32_t>(tensor.type));
     put(out, offset);
-    offset += padded(tensor.bytes.size(), alignment);
+    offset += padded(size, alignment);
   }
   out.resize(padded(out.size(), alignment));
   return out;
 }
 
+}  // namespace
+
+std::string gguf_header(const std::string& path, const GgufMetadata& metadata, std::span<const GgufTensor> tensors) {
+  std::string header = header_of(path, metadata, tensors);
+  for (const GgufTensor& tensor : tensors)
+    if (const uint64_t size = checked_bytes(path, tensor); size != tensor.bytes.size())
+      fail(tensor_name(path, tensor), ": expected ", size, " bytes for its type and shape, got ", tensor.bytes.size());
+  return header;
+}
+
 void write_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const GgufTensor> tensors) {
-  const std::string header = gguf_header(path, metadata, tensors);
+  write_gguf(path, metadata, tensors, [&](size_t index, const ByteSink& sink) { sink(tensors[index].bytes); });
+}
+
+void write_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const GgufTensor> tensors,
+                const TensorContent& content) {
+  const std::string header = header_of(path, metadata, tensors);
   const uint64_t alignment = alignment_of(path, metadata);
   const std::vector<std::byte> zeros(alignment);
-  std::vector<std::span<const std::byte>> pieces = {std::as_bytes(std::span(header))};
-  for (const GgufTensor& tensor : tensors) {
-    pieces.push_back(tensor.bytes);
-    pieces.push_back(std::span(zeros).first(padded(tensor.bytes.size(), alignment) - tensor.bytes.size()));
-  }
-  write_file_atomic(path, pieces);
+  const auto size_of = [&](const GgufTensor& tensor) { return checked_bytes(path, tensor); };
+  uint64_t total = header.size();
+  for (const GgufTensor& tensor : tensors) total += padded(size_of(tensor), alignment);
+  write_file_atomic(path, total, [&](const ByteSink& sink) {
+    sink(std::as_bytes(std::span(header)));
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      const uint64_t size = size_of(tensors[i]);
+      hand_out(tensor_name(path, tensors[i]), content, i, size, sink);
+      sink(std::span(zeros).first(padded(size, alignment) - size));
+    }
+  });
 }
 
 GgufFiles::GgufFiles(const std::string& path) : GgufFiles(Gguf(path)) {}

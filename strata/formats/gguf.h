@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "strata/base/file.h"
+#include "strata/formats/tensor_content.h"
 #include "strata/kernels/quant_blocks.h"
 
 namespace strata {
@@ -71,6 +72,7 @@ class Gguf {
 
   const std::vector<GgufTensor>& tensors() const { return tensors_; }  // in the order of their data
   const GgufTensor* find_tensor(std::string_view name) const;
+  void drop_pages(const GgufTensor& tensor) const { map_.drop_pages(tensor.bytes); }
 
  private:
   void parse(std::span<const std::byte> file);
@@ -91,6 +93,9 @@ std::string gguf_header(const std::string& path, const GgufMetadata& metadata, s
 
 /// Writes a GGUF file of version 3, whole or not at all; the same input gives the same bytes.
 void write_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const GgufTensor> tensors);
+/// The same with the tensors' bytes from `content`, asked for in order; those in `tensors` are passed over.
+void write_gguf(const std::string& path, const GgufMetadata& metadata, std::span<const GgufTensor> tensors,
+                const TensorContent& content);
 
 /// A model in one GGUF file, or in parts called NAME-00001-of-00003.gguf: open it by its only or first file. The
 /// metadata is the first part's.
@@ -104,6 +109,9 @@ class GgufFiles {
   const std::vector<Gguf>& files() const { return files_; }
   const std::vector<const GgufTensor*>& tensors() const { return tensors_; }  // sorted by name
   const GgufTensor* find(std::string_view name) const;
+  void drop_pages(const GgufTensor& tensor) const {
+    for (const Gguf& file : files_) file.drop_pages(tensor);
+  }
 
  private:
   void open_further_parts();

@@ -81,8 +81,8 @@ constexpr std::array kFamilies{
 const Family& family_of(std::string_view model_type) {
   for (const auto& [name, family] : kFamilies)
     if (name == model_type) return family;
-  fail("conversion: expected a model of type llama, mistral, qwen2, qwen3, gpt2 or gpt_neox, found ",
-       in_quotes(model_type));
+  fail("GGUF: expected a model of type llama, mistral, qwen2, qwen3, gpt2 or gpt_neox, found ", in_quotes(model_type),
+       ", which the format has no place for");
 }
 
 // Row `to` of the new order comes from row from(to) of the old one.

@@ -11,7 +11,9 @@
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
+#include "strata/formats/gguf_pre.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/tokenizer_json.h"
 
 namespace strata {
 namespace {
@@ -25,62 +27,6 @@ constexpr const char* kKeptTokenizer = "tokenizer.huggingface.json";
 constexpr std::string_view kSpace = "\u2581";  // what SentencePiece writes for a space
 
 enum TokenType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUser = 4, kUnused = 5, kByte = 6 };
-
-// Pre-tokenisers of byte-level models that GGUF has a name for.
-struct Split {
-  const char* name;
-  const char* expression;
-  bool adds_bos = false;  // where the file does not say it
-};
-constexpr std::array kSplits{
-    Split{
-        "llama-bpe",
-        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-        true},
-    Split{
-        "qwen2",
-        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"},
-};
-
-// Other names under which files know the same.
-std::string usual_name(const std::string& pre) {
-  if (pre == "llama3" || pre == "llama-v3") return "llama-bpe";
-  if (pre == "deepseek-r1-qwen") return "qwen2";
-  return pre;
-}
-
-// The text at a key; "" where there is none.
-std::string text_at(const json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-// The steps of a pipeline: itself, or those of a Sequence.
-std::vector<json> steps_of(const json& tree, const char* key, const char* list) {
-  const auto found = tree.find(key);
-  if (found == tree.end() || !found->is_object()) return {};
-  if (text_at(*found, "type") != "Sequence") return {*found};
-  const auto steps = found->find(list);
-  return steps != found->end() && steps->is_array() ? std::vector<json>(steps->begin(), steps->end())
-                                                    : std::vector<json>();
-}
-
-// GGUF's name of how text is cut before merging; nothing when it has none.
-std::optional<std::string> pre_name(const json& tree) {
-  bool byte_level_splits = false;
-  for (const json& step : steps_of(tree, "pre_tokenizer", "pretokenizers")) {
-    if (text_at(step, "type") == "Split") {
-      const std::string expression = step.contains("pattern") ? text_at(step["pattern"], "Regex") : "";
-      for (const Split& split : kSplits)
-        if (expression == split.expression) return split.name;
-      return std::nullopt;
-    }
-    if (text_at(step, "type") == "ByteLevel")
-      byte_level_splits = !step.contains("use_regex") || step["use_regex"] != json(false);
-  }
-  if (byte_level_splits) return "gpt-2";
-  return std::nullopt;
-}
 
 std::string token_text(const json& value) {  // "<s>" or {"content": "<s>"}
   if (value.is_string()) return value.get<std::string>();
@@ -161,26 +107,74 @@ GgufValue list_of(std::vector<T> values) {
   return GgufArray(std::move(values));
 }
 
-// Entries of tokenizer_config.json: special tokens and the chat template.
-void put_config(GgufMetadata& metadata, const std::string& folder, const Tokens& tokens) {
+// The names of the roles that tokens have: ours in tokenizer_config.json, theirs in tokenizer.ggml.*_token_id.
+constexpr std::array kRoles{std::pair{"bos_token", "bos"}, std::pair{"eos_token", "eos"},
+                            std::pair{"unk_token", "unknown"}, std::pair{"pad_token", "padding"}};
+
+// Ids of the roles by their names in GGUF; with a warning instead of a token that does not exist.
+std::map<std::string, int64_t> roles_of(const JsonFields& config, const Tokens& tokens,
+                                        std::vector<std::string>& warnings) {
+  std::map<std::string, int64_t> roles;
+  for (const auto& [ours, theirs] : kRoles) {
+    const json* value = config.find(ours);
+    if (value == nullptr) continue;
+    if (const auto found = tokens.ids.find(token_text(*value)); found != tokens.ids.end())
+      roles[theirs] = found->second;
+    else
+      warnings.push_back(config.file() + ": " + ours + ": expected a token of the vocabulary, found " + shown(*value) +
+                         "; the file names none");
+  }
+  return roles;
+}
+
+std::string listed(const std::vector<int32_t>& ids) {
+  std::string text = "[";
+  for (const int32_t id : ids) text += (text.size() > 1 ? ", " : "") + std::to_string(id);
+  return text + "]";
+}
+
+// Says whether texts begin with bos and end with eos, as the post-processor has it, whatever tokenizer_config.json
+// says: it is the post-processor that puts them there.
+void put_ids_around(GgufMetadata& metadata, const json& tree, const std::string& path, int64_t rows,
+                    std::map<std::string, int64_t>& roles, std::vector<std::string>& warnings) {
+  IdsAround around;
+  try {
+    around = ids_around_text(tree, path);
+  } catch (const Error& problem) {
+    warnings.push_back(std::string(problem.what()) + "; what texts begin and end with is not in the file");
+    return;
+  }
+  const auto adds = [&](const std::vector<int32_t>& ids, const char* role) {
+    if (ids.size() != 1 || ids[0] >= rows) return false;
+    return roles.emplace(role, ids[0]).first->second == ids[0];
+  };
+  const bool adds_bos = adds(around.before, "bos"), adds_eos = adds(around.after, "eos");
+  if (adds_bos != !around.before.empty() || adds_eos != !around.after.empty())
+    warnings.push_back(
+        "GGUF can only say that texts begin with bos_token and end with eos_token, but the "
+        "post_processor puts " +
+        listed(around.before) + " before them and " + listed(around.after) +
+        " behind; programs that do not read tokenizer.huggingface.json will give other tokens");
+  metadata.emplace_back("tokenizer.ggml.add_bos_token", adds_bos);
+  metadata.emplace_back("tokenizer.ggml.add_eos_token", adds_eos);
+}
+
+// Special tokens, what is put around texts, and the chat template.
+void put_config(GgufVocabulary& result, const std::string& folder, const json& tree, const std::string& tree_path,
+                const Tokens& tokens) {
   std::error_code error;
   const std::string path = folder + "/tokenizer_config.json", template_path = folder + "/chat_template.jinja";
   json config = json::object();
   if (fs::exists(path, error)) config = read_json(path, kMostJson);
   const JsonFields fields(config, path);
-  for (const auto& [ours, theirs] : {std::pair{"bos_token", "bos"}, std::pair{"eos_token", "eos"},
-                                     std::pair{"unk_token", "unknown"}, std::pair{"pad_token", "padding"}})
-    if (const json* value = fields.find(ours))
-      if (const auto found = tokens.ids.find(token_text(*value)); found != tokens.ids.end())
-        metadata.emplace_back(std::string("tokenizer.ggml.") + theirs + "_token_id",
-                              static_cast<uint32_t>(found->second));
-  for (const char* key : {"add_bos_token", "add_eos_token"})
-    if (const json* value = fields.find(key); value != nullptr && value->is_boolean())
-      metadata.emplace_back(std::string("tokenizer.ggml.") + key, value->get<bool>());
+  std::map<std::string, int64_t> roles = roles_of(fields, tokens, result.warnings);
+  put_ids_around(result.metadata, tree, tree_path, std::ssize(tokens.texts), roles, result.warnings);
+  for (const auto& [role, id] : roles)
+    result.metadata.emplace_back("tokenizer.ggml." + role + "_token_id", static_cast<uint32_t>(id));
   if (fs::exists(template_path, error))
-    metadata.emplace_back("tokenizer.chat_template", read_text(template_path, kMostJson));
+    result.metadata.emplace_back("tokenizer.chat_template", read_text(template_path, kMostJson));
   else if (const json* value = fields.find("chat_template"); value != nullptr && value->is_string())
-    metadata.emplace_back("tokenizer.chat_template", value->get<std::string>());
+    result.metadata.emplace_back("tokenizer.chat_template", value->get<std::string>());
 }
 
 // ---- reading ---------------------------------------------------------------------------------------------------------
@@ -223,21 +217,52 @@ std::vector<std::string> merges_of_scores(const Gguf& file, const std::vector<st
     return std::tuple(-a.score, a.left, a.right) < std::tuple(-b.score, b.left, b.right);
   });
   std::vector<std::string> merges;
+  merges.reserve(cuts.size());
   for (const Cut& cut : cuts) merges.push_back(texts[cut.left] + " " + texts[cut.right]);
   return merges;
 }
 
-// Puts the beginning-of-text token in front of every text.
-ordered_json template_with(const std::string& bos, int64_t id) {
-  const ordered_json special = {{"SpecialToken", {{"id", bos}, {"type_id", 0}}}};
-  const auto text = [](const char* name, int type) {
-    return ordered_json{{"Sequence", {{"id", name}, {"type_id", type}}}};
+// A token that is put in front of every text, or behind it.
+struct Around {
+  std::string token;
+  int64_t id;
+};
+
+ordered_json template_with(const std::optional<Around>& bos, const std::optional<Around>& eos) {
+  ordered_json single = ordered_json::array(), pair = ordered_json::array(), tokens = ordered_json::object();
+  const auto add_token = [&](ordered_json& list, const std::optional<Around>& around, int type) {
+    if (!around) return;
+    list.push_back({{"SpecialToken", {{"id", around->token}, {"type_id", type}}}});
+    tokens[around->token] = {{"id", around->token},
+                             {"ids", ordered_json::array({around->id})},
+                             {"tokens", ordered_json::array({around->token})}};
   };
-  return {{"type", "TemplateProcessing"},
-          {"single", ordered_json::array({special, text("A", 0)})},
-          {"pair", ordered_json::array({special, text("A", 0), special, text("B", 1)})},
-          {"special_tokens",
-           {{bos, {{"id", bos}, {"ids", ordered_json::array({id})}, {"tokens", ordered_json::array({bos})}}}}}};
+  const auto add_text = [&](ordered_json& list, const char* name, int type) {
+    add_token(list, bos, type);
+    list.push_back({{"Sequence", {{"id", name}, {"type_id", type}}}});
+    add_token(list, eos, type);
+  };
+  add_text(single, "A", 0);
+  add_text(pair, "A", 0);
+  add_text(pair, "B", 1);
+  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", tokens}};
+}
+
+// The token of a role that texts begin or end with; a warning where there is none.
+std::optional<Around> around_with(const Gguf& file, const char* role, bool usual, const std::vector<std::string>& texts,
+                                  std::vector<std::string>& warnings) {
+  const std::string flag = std::string("tokenizer.ggml.add_") + role + "_token",
+                    key = std::string("tokenizer.ggml.") + role + "_token_id";
+  const auto said = file.boolean(flag);
+  if (!said.value_or(usual)) return std::nullopt;
+  const auto id = file.integer(key);
+  if (id && *id >= 0 && *id < std::ssize(texts)) return Around{texts[*id], *id};
+  // An id that is no token has its own warning.
+  if (!id)
+    warnings.push_back(said ? flag + " is true, but there is no " + key + ": nothing is put around texts"
+                            : "texts are meant to begin with a token, but there is no " + key +
+                                  ": nothing is put there");
+  return std::nullopt;
 }
 
 std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& kind,
@@ -252,12 +277,18 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
   if (!std::all_of(scores.begin(), scores.end(), [](double score) { return std::isfinite(score); }))
     fail(file.path(), ": tokenizer.ggml.scores: expected finite numbers, found another");
   const bool spm = kind == "llama";
-  const std::string pre = usual_name(file.text("tokenizer.ggml.pre").value_or(spm ? "" : "gpt-2"));
-  const auto split = std::find_if(kSplits.begin(), kSplits.end(), [&](const Split& s) { return s.name == pre; });
-  if (!spm && pre != "gpt-2" && split == kSplits.end()) {
-    warnings.push_back("no tokenizer.json was made: the pre-tokeniser " + in_quotes(pre) + " is not known here");
+  const bool unnamed = file.find("tokenizer.ggml.pre") == nullptr;
+  const std::string name = file.text("tokenizer.ggml.pre").value_or("gpt-2");
+  const GgufPre* pre = spm ? nullptr : find_gguf_pre(name);
+  if (!spm && pre == nullptr) {
+    warnings.push_back("tokenizer.ggml.pre is " + in_quotes(name) +
+                       ", a way to cut text into words that is not known here: no tokenizer.json was made");
     return std::nullopt;
   }
+  if (!spm && unnamed)
+    warnings.push_back(
+        "there is no tokenizer.ggml.pre: text is cut into words as for GPT-2, which gives other tokens "
+        "than the model was trained with where that is wrong");
   ordered_json added = ordered_json::array();
   // An ordered_json looks through all keys at each one it is given; its list of pairs takes them as they come.
   ordered_json::object_t vocabulary;
@@ -297,20 +328,13 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
     if (start.size() == 2) steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
     out["decoder"] = sequence("decoders", steps);
   } else {
-    out["normalizer"] = pre == "qwen2" ? ordered_json{{"type", "NFC"}} : ordered_json();
-    if (split == kSplits.end()) {
-      out["pre_tokenizer"] = byte_level(true);
-    } else {
-      const ordered_json cut = {
-          {"type", "Split"}, {"pattern", {{"Regex", split->expression}}}, {"behavior", "Isolated"}, {"invert", false}};
-      out["pre_tokenizer"] = sequence("pretokenizers", ordered_json::array({cut, byte_level(false)}));
-    }
+    out["normalizer"] = pre->nfc ? ordered_json{{"type", "NFC"}} : ordered_json();
+    out["pre_tokenizer"] = pre_tokenizer_json(*pre);
     out["decoder"] = byte_level(true);
   }
-  const auto bos = file.integer("tokenizer.ggml.bos_token_id");
-  const bool adds_bos = spm || (split != kSplits.end() && split->adds_bos);
-  if (file.boolean("tokenizer.ggml.add_bos_token").value_or(adds_bos) && bos && *bos >= 0 && *bos < std::ssize(texts))
-    post = template_with(texts[*bos], *bos);
+  const auto bos = around_with(file, "bos", spm || pre->adds_bos, texts, warnings);
+  const auto eos = around_with(file, "eos", false, texts, warnings);
+  if (bos || eos) post = template_with(bos, eos);
   out["post_processor"] = post;
   out["model"] = {{"type", "BPE"},
                   {"dropout", nullptr},
@@ -319,7 +343,7 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
                   {"end_of_word_suffix", nullptr},
                   {"fuse_unk", spm},
                   {"byte_fallback", spm},
-                  {"ignore_merges", pre == "llama-bpe"},
+                  {"ignore_merges", !spm && pre->ignore_merges},
                   {"vocab", std::move(vocabulary)},
                   {"merges", merges}};
   return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -353,15 +377,16 @@ GgufVocabulary vocabulary_to_gguf(const std::string& folder, int64_t rows) {
   const bool spm = model.boolean("byte_fallback", false);
   Tokens tokens = tokens_of(tree, model, path, rows, spm);
   const auto merges = merges_of(model);
-  std::optional<std::string> pre = spm ? std::optional<std::string>("default") : pre_name(tree);
-  if (!pre) {
-    result.warnings.push_back(
-        "GGUF has no name for how this tokeniser cuts text into words; programs that do not read "
-        "tokenizer.huggingface.json will give other tokens");
-    pre = "default";
-  }
+  const GgufPreChoice choice = spm ? GgufPreChoice() : choose_gguf_pre(tree);
+  if (!choice.problem.empty())
+    result.warnings.push_back((choice.pre == nullptr
+                                   ? "GGUF has no name for how this tokeniser cuts text into words (" + choice.problem
+                                   : "GGUF cannot say all of this tokeniser (" + choice.problem) +
+                              "); programs that do not read tokenizer.huggingface.json will give other tokens");
   result.metadata.emplace_back("tokenizer.ggml.model", std::string(spm ? "llama" : "gpt2"));
-  result.metadata.emplace_back("tokenizer.ggml.pre", *pre);
+  result.metadata.emplace_back("tokenizer.ggml.pre",
+                               choice.pre == nullptr ? std::string("default") : std::string(choice.pre->name));
+  if (spm) result.metadata.emplace_back("tokenizer.ggml.add_space_prefix", puts_space_first(tree));
   result.metadata.emplace_back("tokenizer.ggml.tokens", list_of(tokens.texts));
   result.metadata.emplace_back("tokenizer.ggml.token_type", list_of(tokens.types));
   if (spm) {
@@ -378,10 +403,10 @@ GgufVocabulary vocabulary_to_gguf(const std::string& folder, int64_t rows) {
   } else {
     std::vector<std::string> joined;
     joined.reserve(merges.size());
-    for (const auto& [left, right] : merges) joined.push_back(left + " " + right);
+    for (const auto& [left, right] : merges) joined.emplace_back(left).append(" ").append(right);
     result.metadata.emplace_back("tokenizer.ggml.merges", list_of(std::move(joined)));
   }
-  put_config(result.metadata, folder, tokens);
+  put_config(result, folder, tree, path, tokens);
   result.metadata.emplace_back(kKeptTokenizer, text);
   return result;
 }
@@ -400,11 +425,16 @@ std::map<std::string, std::string> vocabulary_from_gguf(const Gguf& file, std::v
     }
   }
   ordered_json config{{"tokenizer_class", "PreTrainedTokenizerFast"}};
-  for (const auto& [ours, theirs] : {std::pair{"bos_token", "bos"}, std::pair{"eos_token", "eos"},
-                                     std::pair{"unk_token", "unknown"}, std::pair{"pad_token", "padding"}})
-    if (const auto id = file.integer(std::string("tokenizer.ggml.") + theirs + "_token_id");
-        id && *id >= 0 && *id < std::ssize(*texts))
+  for (const auto& [ours, theirs] : kRoles) {
+    const std::string key = std::string("tokenizer.ggml.") + theirs + "_token_id";
+    const auto id = file.integer(key);
+    if (!id) continue;
+    if (*id >= 0 && *id < std::ssize(*texts))
       config[ours] = (*texts)[*id];
+    else
+      warnings.push_back(key + " is " + std::to_string(*id) + ", but there are only " + std::to_string(texts->size()) +
+                         " tokens: the model has no such token");
+  }
   for (const char* key : {"add_bos_token", "add_eos_token"})
     if (const auto value = file.boolean(std::string("tokenizer.ggml.") + key)) config[key] = *value;
   if (const auto chat = file.text("tokenizer.chat_template")) config["chat_template"] = *chat;

@@ -59,11 +59,18 @@ std::optional<std::string> find_in_hub_cache(std::string_view name, const std::s
     commit = read_text(ref, kMostRef);
     while (!commit.empty() && std::isspace(static_cast<unsigned char>(commit.back())) != 0) commit.pop_back();
   }
-  const std::string snapshot = folder + "/snapshots/" + commit;
+  std::string snapshot = folder + "/snapshots/" + commit;
   if (!plain(commit) || !fs::is_directory(snapshot, error))
     fail("model '", name, "': is in the cache ", cache, ", but not its revision '", revision,
          "'; fetch it, or name one that is there behind @");
   return snapshot;
+}
+
+std::string find_path(const std::string& name) {
+  std::error_code error;
+  if (fs::exists(name, error)) return name;
+  if (const auto cached = find_in_hub_cache(name)) return *cached;
+  fail(name, ": there is no such file or folder, and no model of that name in ", hub_cache());
 }
 
 }  // namespace strata

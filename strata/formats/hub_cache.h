@@ -15,4 +15,8 @@ std::string hub_cache();
 /// Error when the model is there but not in that revision.
 std::optional<std::string> find_in_hub_cache(std::string_view name, const std::string& cache = hub_cache());
 
+/// Where the file, folder or model called so lies: the name itself where it is a path to something, else the model's
+/// snapshot in the local cache. Throws Error when there is neither.
+std::string find_path(const std::string& name);
+
 }  // namespace strata

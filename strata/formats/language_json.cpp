@@ -137,8 +137,8 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   if (inner.says("full_attention") || inner.says("sliding_attention"))
     reader.fields().refuse(key, "one table for all layers");
   rope.type = inner.text("rope_type", inner.text("type", "default"));
-  constexpr std::array kTypes{"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
-  if (std::find(kTypes.begin(), kTypes.end(), rope.type) == kTypes.end())
+  constexpr std::array types{"default", "linear", "dynamic", "llama3", "yarn", "longrope"};
+  if (std::find(types.begin(), types.end(), rope.type) == types.end())
     inner.fields().refuse("rope_type", "default, linear, dynamic, llama3, yarn or longrope");
   rope.theta = inner.number("rope_theta", rope.theta);
   rope.partial = read_partial(inner, config.family, "partial_rotary_factor", rope.partial);
@@ -172,7 +172,7 @@ ordered_json rope_to_json(const RopeConfig& rope) {
   ordered_json table{{"rope_type", rope.type}, {"rope_theta", rope.theta}};
   if (rope.partial != 1) table["partial_rotary_factor"] = rope.partial;
   const RopeConfig plain;
-  const auto put = [&table](const char* key, auto value, auto usual) {
+  const auto put = [&table](const char* key, const auto& value, const auto& usual) {
     if (value != usual) table[key] = value;
   };
   if (rope.type != "default" && rope.factor > 0) table["factor"] = rope.factor;

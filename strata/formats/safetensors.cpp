@@ -363,8 +363,14 @@ const TensorView& Safetensors::at(std::string_view name) const {
        join_names(names, 8));
 }
 
-SafetensorsLayout layout_safetensors(const std::string& path, std::span<const TensorView> tensors,
-                                     const Metadata& metadata) {
+namespace {
+
+std::string tensor_name(const std::string& path, const TensorView& tensor) {
+  return path + ": tensor " + in_quotes(tensor.name);
+}
+
+// Of tensors whose bytes need not be there yet.
+SafetensorsLayout layout_of(const std::string& path, std::span<const TensorView> tensors, const Metadata& metadata) {
   SafetensorsLayout layout;
   layout.order.resize(tensors.size());
   std::iota(layout.order.begin(), layout.order.end(), size_t{0});
@@ -390,16 +396,15 @@ SafetensorsLayout layout_safetensors(const std::string& path, std::span<const Te
   std::vector<std::string_view> names;
   for (const size_t index : layout.order) {
     const TensorView& tensor = tensors[index];
-    const std::string who = path + ": tensor " + in_quotes(tensor.name);
+    const std::string who = tensor_name(path, tensor);
     if (tensor.name == kMetadataKey) fail(who, ": expected another name, this one is reserved");
-    if (const uint64_t needed = tensor_bytes(who, tensor.dtype, tensor.shape); needed != tensor.bytes.size())
-      fail(who, ": expected ", needed, " bytes for its type and shape, found ", tensor.bytes.size());
+    const uint64_t end = offset + tensor_bytes(who, tensor.dtype, tensor.shape);
     names.push_back(tensor.name);
     add_key(tensor.name);
     json += "{\"dtype\":\"" + std::string(dtype_name(tensor.dtype)) + "\",\"shape\":[";
     for (size_t i = 0; i < tensor.shape.size(); ++i) json += (i == 0 ? "" : ",") + std::to_string(tensor.shape[i]);
-    json += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.bytes.size()) + "]}";
-    offset += tensor.bytes.size();
+    json += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(end) + "]}";
+    offset = end;
   }
   json += "}";
   std::sort(names.begin(), names.end());
@@ -414,11 +419,33 @@ SafetensorsLayout layout_safetensors(const std::string& path, std::span<const Te
   return layout;
 }
 
+}  // namespace
+
+SafetensorsLayout layout_safetensors(const std::string& path, std::span<const TensorView> tensors,
+                                     const Metadata& metadata) {
+  for (const TensorView& tensor : tensors) {
+    const std::string who = tensor_name(path, tensor);
+    if (const uint64_t needed = tensor_bytes(who, tensor.dtype, tensor.shape); needed != tensor.bytes.size())
+      fail(who, ": expected ", needed, " bytes for its type and shape, found ", tensor.bytes.size());
+  }
+  return layout_of(path, tensors, metadata);
+}
+
 void write_safetensors(const std::string& path, std::span<const TensorView> tensors, const Metadata& metadata) {
-  const SafetensorsLayout layout = layout_safetensors(path, tensors, metadata);
-  std::vector<std::span<const std::byte>> pieces = {std::as_bytes(std::span(layout.header))};
-  for (const size_t index : layout.order) pieces.push_back(tensors[index].bytes);
-  write_file_atomic(path, pieces);
+  write_safetensors(path, tensors, [&](size_t index, const ByteSink& sink) { sink(tensors[index].bytes); }, metadata);
+}
+
+void write_safetensors(const std::string& path, std::span<const TensorView> tensors, const TensorContent& content,
+                       const Metadata& metadata) {
+  const SafetensorsLayout layout = layout_of(path, tensors, metadata);
+  const auto size_of = [&](const TensorView& tensor) { return tensor_bytes(path, tensor.dtype, tensor.shape); };
+  uint64_t total = layout.header.size();
+  for (const TensorView& tensor : tensors) total += size_of(tensor);
+  write_file_atomic(path, total, [&](const ByteSink& sink) {
+    sink(std::as_bytes(std::span(layout.header)));
+    for (const size_t index : layout.order)
+      hand_out(tensor_name(path, tensors[index]), content, index, size_of(tensors[index]), sink);
+  });
 }
 
 }  // namespace strata

@@ -10,6 +10,7 @@
 
 #include "strata/base/file.h"
 #include "strata/formats/dtype.h"
+#include "strata/formats/tensor_content.h"
 
 namespace strata {
 
@@ -46,6 +47,7 @@ class Safetensors {
   const TensorView& at(std::string_view name) const;  // throws Error naming similar tensors
   const Metadata& metadata() const { return metadata_; }
   const std::vector<std::string>& skipped() const { return skipped_; }
+  void drop_pages(const TensorView& tensor) const { map_.drop_pages(tensor.bytes); }
 
  private:
   void parse(std::span<const std::byte> file, const SafetensorsOptions& options);
@@ -77,6 +79,10 @@ SafetensorsLayout layout_safetensors(const std::string& path, std::span<const Te
 /// Writes a file equal byte for byte to the reference writer's (with one metadata key; with several, ours are sorted),
 /// whole or not at all.
 void write_safetensors(const std::string& path, std::span<const TensorView> tensors,
+                       const Metadata& metadata = {{"format", "pt"}});
+/// The same with the tensors' bytes from `content`, asked for in the order of the file; those in `tensors` are passed
+/// over.
+void write_safetensors(const std::string& path, std::span<const TensorView> tensors, const TensorContent& content,
                        const Metadata& metadata = {{"format", "pt"}});
 
 }  // namespace strata

@@ -179,30 +179,41 @@ CheckpointTensors open_checkpoint_tensors(const std::string& folder, const Safet
 
 void write_checkpoint_tensors(const std::string& folder, std::span<const TensorView> tensors, uint64_t max_shard_bytes,
                               const Metadata& metadata) {
-  std::vector<std::vector<TensorView>> shards(1);
+  write_checkpoint_tensors(
+      folder, tensors, [&](size_t index, const ByteSink& sink) { sink(tensors[index].bytes); }, max_shard_bytes,
+      metadata);
+}
+
+void write_checkpoint_tensors(const std::string& folder, std::span<const TensorView> tensors,
+                              const TensorContent& content, uint64_t max_shard_bytes, const Metadata& metadata) {
+  std::vector<size_t> begins = {0};  // of the shards
   uint64_t used = 0;
   uint64_t total = 0;
-  for (const TensorView& tensor : tensors) {
-    if (!shards.back().empty() && used + tensor.bytes.size() > max_shard_bytes) {
-      shards.emplace_back();
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const uint64_t size = tensor_bytes(folder + ": tensor " + tensors[i].name, tensors[i].dtype, tensors[i].shape);
+    if (i > begins.back() && used + size > max_shard_bytes) {
+      begins.push_back(i);
       used = 0;
     }
-    shards.back().push_back(tensor);
-    used += tensor.bytes.size();
-    total += tensor.bytes.size();
+    used += size;
+    total += size;
   }
   const std::string single = folder + "/" + kSingleFile;
-  if (shards.size() == 1) {
-    write_safetensors(single, tensors, metadata);
+  if (begins.size() == 1) {
+    write_safetensors(single, tensors, content, metadata);
     return;
   }
   // Readers look for the single file first: beside one, the shards would never be read.
   if (fs::exists(single)) fail(folder, ": expected a folder without ", kSingleFile, " to write shards into");
   nlohmann::json index = {{"metadata", {{"total_size", total}}}};
-  for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string name = shard_name(i, shards.size());
-    write_safetensors(beside(folder, name), shards[i], metadata);
-    for (const TensorView& tensor : shards[i])
+  for (size_t i = 0; i < begins.size(); ++i) {
+    const std::string name = shard_name(i, begins.size());
+    const size_t first = begins[i], end = i + 1 < begins.size() ? begins[i + 1] : tensors.size();
+    const auto shard = tensors.subspan(first, end - first);
+    write_safetensors(
+        beside(folder, name), shard, [&](size_t which, const ByteSink& sink) { content(first + which, sink); },
+        metadata);
+    for (const TensorView& tensor : shard)
       if (!index["weight_map"].emplace(tensor.name, name).second)
         fail(folder, ": expected each tensor once, found ", in_quotes(tensor.name), " a second time");
   }

@@ -30,6 +30,9 @@ class CheckpointTensors {
   const TensorView& at(std::string_view name) const;  // throws Error naming similar tensors
   const Metadata& metadata() const { return files_.front().metadata(); }
   const std::vector<std::string>& warnings() const { return warnings_; }  // oddities that do no harm
+  void drop_pages(const TensorView& tensor) const {
+    for (const Safetensors& file : files_) file.drop_pages(tensor);
+  }
 
  private:
   std::string path_;
@@ -46,6 +49,10 @@ CheckpointTensors open_checkpoint_tensors(const std::string& folder, const Safet
 /// Writes model.safetensors when it holds at most max_shard_bytes of data, else shards filled in the order given and an
 /// index.
 void write_checkpoint_tensors(const std::string& folder, std::span<const TensorView> tensors, uint64_t max_shard_bytes,
+                              const Metadata& metadata = {{"format", "pt"}});
+/// The same with the tensors' bytes from `content`, shard by shard; those in `tensors` are passed over.
+void write_checkpoint_tensors(const std::string& folder, std::span<const TensorView> tensors,
+                              const TensorContent& content, uint64_t max_shard_bytes,
                               const Metadata& metadata = {{"format", "pt"}});
 
 }  // namespace strata

@@ -243,7 +243,7 @@ void read_pre_tokeniser(const JsonFields& fields, const json& part, const std::s
 // ---- post_processor ----
 
 // What a template puts before and behind the text.
-void read_template(const JsonFields& fields, const std::string& where, TokenizerConfig& config) {
+void read_template(const JsonFields& fields, const std::string& where, IdsAround& around) {
   const JsonFields special(value_at(fields, "special_tokens", "an object"), where + ": special_tokens");
   std::vector<int32_t> before;
   std::vector<int32_t> after;
@@ -262,12 +262,12 @@ void read_template(const JsonFields& fields, const std::string& where, Tokenizer
                            where + ": special_tokens");
     for (const json& id : list_at(token, "ids", kMostAround))
       (texts == 0 ? before : after).push_back(id_of(id, where + ": ids"));
-    if (config.before.size() + before.size() + after.size() + config.after.size() > kMostAround)
+    if (around.before.size() + before.size() + after.size() + around.after.size() > kMostAround)
       fail(where, ": expected at most ", kMostAround, " ids around a text, found more");
   }
   if (texts != 1) fail(where, ": expected single to hold the text once, found it ", texts, " times");
-  config.before.insert(config.before.begin(), before.begin(), before.end());
-  config.after.insert(config.after.end(), after.begin(), after.end());
+  around.before.insert(around.before.begin(), before.begin(), before.end());
+  around.after.insert(around.after.end(), after.begin(), after.end());
 }
 
 // ["[SEP]", 102]
@@ -278,12 +278,12 @@ int32_t read_pair(const JsonFields& fields, const char* key, const std::string& 
 }
 
 void read_post_processor(const JsonFields& fields, const std::string& type, const std::string& where,
-                         TokenizerConfig& config) {
-  if (type == "TemplateProcessing") return read_template(fields, where, config);
+                         IdsAround& around) {
+  if (type == "TemplateProcessing") return read_template(fields, where, around);
   if (type == "ByteLevel") return;  // changes offsets only
   if (type != "BertProcessing" && type != "RobertaProcessing") refuse_part(where, type);
-  config.before.insert(config.before.begin(), read_pair(fields, "cls", where));
-  config.after.push_back(read_pair(fields, "sep", where));
+  around.before.insert(around.before.begin(), read_pair(fields, "cls", where));
+  around.after.push_back(read_pair(fields, "sep", where));
 }
 
 // ---- decoder ----
@@ -402,6 +402,19 @@ void read_roles(std::string_view text, const std::string& file, TokenizerConfig&
 
 }  // namespace
 
+IdsAround ids_around_text(const json& tokenizer, const std::string& file) {
+  const JsonFields fields(tokenizer, file);
+  IdsAround around;
+  size_t count = 0;
+  if (const json* part = fields.find("post_processor")) {
+    const std::string where = file + ": post_processor";
+    each_step(*part, where, "processors", count, [&](const JsonFields& step, const json&, const std::string& type) {
+      read_post_processor(step, type, where, around);
+    });
+  }
+  return around;
+}
+
 Tokenizer tokenizer_from_json(std::string_view text, std::string_view config_text, const std::string& file) {
   const json parsed = parse_json(text, file);
   const JsonFields fields(parsed, file);
@@ -424,12 +437,9 @@ Tokenizer tokenizer_from_json(std::string_view text, std::string_view config_tex
                 read_pre_tokeniser(step, object, type, where, config.pre_tokeniser);
               });
   }
-  if (const json* part = fields.find("post_processor")) {
-    const std::string where = file + ": post_processor";
-    each_step(*part, where, "processors", count, [&](const JsonFields& step, const json&, const std::string& type) {
-      read_post_processor(step, type, where, config);
-    });
-  }
+  IdsAround around = ids_around_text(parsed, file);
+  config.before = std::move(around.before);
+  config.after = std::move(around.after);
   if (const json* part = fields.find("decoder")) {
     const std::string where = file + ": decoder";
     each_step(*part, where, "decoders", count, [&](const JsonFields& step, const json&, const std::string& type) {

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "strata/text/tokenizer.h"
 
@@ -15,6 +18,12 @@ Tokenizer open_tokenizer(const std::string& folder_or_file);
 
 /// The same from texts in memory; `file` names them in messages. An empty config_text: no tokenizer_config.json.
 Tokenizer tokenizer_from_json(std::string_view text, std::string_view config_text, const std::string& file);
+
+/// What the post-processor of a parsed tokenizer.json puts around a text. Throws Error for a kind that we do not have.
+struct IdsAround {
+  std::vector<int32_t> before, after;
+};
+IdsAround ids_around_text(const nlohmann::json& tokenizer, const std::string& file);
 
 /// The texts of tokenizer.json (for the `tokenizers` library) and tokenizer_config.json (for transformers).
 std::string tokenizer_to_json(const Tokenizer& tokenizer);

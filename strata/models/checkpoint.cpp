@@ -39,9 +39,9 @@ void refuse_misfits(const std::string& path, const std::vector<std::string>& mis
                     const std::vector<std::string>& misshaped, const std::vector<std::string>& unexpected) {
   std::string problems;
   const auto add = [&problems](const char* what, const std::vector<std::string>& names) {
-    constexpr size_t kShown = 5;
+    constexpr size_t most_shown = 5;
     if (!names.empty())
-      problems += (problems.empty() ? "" : "; ") + std::to_string(names.size()) + what + join_names(names, kShown);
+      problems += (problems.empty() ? "" : "; ") + std::to_string(names.size()) + what + join_names(names, most_shown);
   };
   add(" missing: ", missing);
   add(" of another shape: ", misshaped);
@@ -137,6 +137,7 @@ std::vector<Tensor> split_as(const Tensor& weight, const std::vector<FileTensor>
   // A part has as many rows as its share of the numbers.
   const int64_t row = weight.numel() / std::max<int64_t>(weight.size(0), 1);
   std::vector<int64_t> rows;
+  rows.reserve(tensors.size());
   for (const auto& tensor : tensors) rows.push_back(c10::multiply_integers(tensor.shape) / std::max<int64_t>(row, 1));
   return weight.split_with_sizes(rows);
 }

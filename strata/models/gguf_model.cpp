@@ -19,6 +19,7 @@ Model header_of(const SourceModel& source, const std::string& path) {
   model.language = language_from_json(json(source.config), path);
   model.architecture = model.language.family;
   model.companions = source.companions;
+  model.warnings = source.warnings;
   model.companions["config.json"] = source.config.dump();
   for (int64_t i = 0; i < model.language.depth; ++i) model.notes.block_ids.push_back(std::to_string(i));
   return model;

@@ -31,6 +31,7 @@ constexpr uint64_t kMostJson = uint64_t{16} << 20;  // bytes of each JSON file; 
 
 std::vector<std::string> numbered(const std::string& start, int64_t count) {
   std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) names.push_back(start + std::to_string(i));
   return names;
 }
@@ -173,8 +174,8 @@ at::ScalarType type_to_write(const Model& model) {
 void write_language_files(const std::string& folder, const Model& model, const std::string& dtype) {
   for (const auto& [name, text] : model.companions) {
     if (name == kConfigAsOpened) continue;
-    const std::string path = folder + "/" + name;
-    fs::create_directories(fs::path(path).parent_path());
+    const fs::path path = fs::path(folder) / name;
+    fs::create_directories(path.parent_path());
     write_file_atomic(path, text);
   }
   write_json(folder + "/config.json", language_to_json(model.language, config_as_opened(model), dtype));

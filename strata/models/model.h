@@ -25,6 +25,7 @@ struct Model {
   at::ScalarType stored =
       at::kFloat;  // of all weights in the file it was opened from; what 16 bits held goes back in 16
   ModelNotes notes;
+  std::vector<std::string> warnings;  // what a GGUF file lacks or has wrong, and what is not done because of it
 
   bool is_language() const { return architecture != "vit"; }
   int64_t depth() const { return is_language() ? language.depth : vit.depth; }

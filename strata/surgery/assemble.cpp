@@ -175,6 +175,7 @@ Model assemble(const Model& model, const Route& route, const ModelSources& sourc
       check_same_blocks(name, *source, model), check_same_shared(name, *source, model);
 
   std::vector<BlockOf> blocks;
+  blocks.reserve(route.steps.size());
   for (const auto& step : route.steps) blocks.push_back({&owner(step[0], model, sources), step[0].block});
   Model result = without_weights(model, block_ids(model, route, sources), places_after(route, model.depth()), blocks);
   Stack stack = wire_model(result);

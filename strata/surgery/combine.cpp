@@ -78,6 +78,7 @@ Tensor task_arithmetic(const Tensor& base, const std::vector<Tensor>& values, co
   const double divisor = divisor_of(weights, sum.normalize);
   const Tensor start = wide(base);
   std::vector<double> factors;
+  factors.reserve(weights.size());
   for (const double weight : weights) factors.push_back(sum.lambda * weight / divisor);
   // base + (v - base) rounds; v does not.
   const auto whole = std::find(factors.begin(), factors.end(), 1.0) - factors.begin();
@@ -113,6 +114,7 @@ Tensor disjoint_sum(const Tensor& base, const std::vector<Tensor>& differences, 
                     const TaskSum& sum) {
   check("ties", base, differences, weights);
   std::vector<Tensor> weighted;
+  weighted.reserve(differences.size());
   for (size_t i = 0; i < differences.size(); ++i) weighted.push_back(wide(differences[i]) * weights[i]);
   const Tensor positive = at::stack(weighted).sum(0) >= 0;
   Tensor total = at::zeros_like(weighted.front()), divisor = at::zeros_like(total);

@@ -46,6 +46,7 @@ Tensor ensemble_log_probabilities(const std::vector<Tensor>& logits, Average ave
   if (average == Average::logits) return mean_of(logits).log_softmax(1);
   // Relative to the likeliest member's, so that a probability which no number can hold still has its logarithm.
   std::vector<Tensor> members;
+  members.reserve(logits.size());
   for (const Tensor& member : logits) members.push_back(member.log_softmax(1));
   Tensor most = at::stack(members).amax(0);
   most.masked_fill_(most.isneginf(), 0);  // no chance in any member: infinity less infinity is not a number

@@ -213,6 +213,7 @@ class Merger {
         pieces[i].push_back({&input, names[i].name, parts[i].flatten(), input.model == base_of(*site.slice)});
     }
     std::vector<Tensor> merged;
+    merged.reserve(pieces.size());
     for (size_t i = 0; i < pieces.size(); ++i) merged.push_back(combine(pieces_of_result[i].name, pieces[i], site));
     const Tensor whole = merged.size() == 1 ? merged.front() : at::cat(merged);
     return config_.dtype.empty() ? whole.view(param.shape) : whole.view(param.shape).to(type_of(config_.dtype));

@@ -48,6 +48,7 @@ void check_parameters(const MergeConfig& config, const MergeParameters& paramete
   for (const auto& [name, setting] : parameters) {
     const auto found = std::find_if(known.begin(), known.end(), [&](const Known& one) { return one.name == name; });
     std::vector<std::string> names;
+    names.reserve(known.size());
     for (const Known& one : known) names.emplace_back(one.name);
     if (found == known.end())
       fail("merge: method ", name_of(config.method), " has no parameter ", in_quotes(name), "; it has ",
@@ -69,6 +70,7 @@ std::vector<double> read_numbers(const YamlNode& node, const std::string& what) 
   if (node.kind != YamlNode::Kind::list) return {number_or_truth(node, what)};
   if (node.items.empty()) node.refuse(what, "a number or a list of numbers");
   std::vector<double> numbers;
+  numbers.reserve(node.items.size());
   for (const auto& item : node.items) numbers.push_back(item.as_number(what));
   return numbers;
 }

@@ -60,6 +60,11 @@ void check_length(const std::string& content, const std::string& who) {
          " of ", content.size());
 }
 
+void check_not_negative(std::span<const int32_t> ids) {
+  for (const int32_t id : ids)
+    if (id < 0) fail("tokenizer: decode: expected ids of at least 0, found ", id);
+}
+
 // Tables have a row for each id up to the highest: few tokens may not ask for millions of rows.
 void check_ids(const TokenizerConfig& config, const std::string& who) {
   constexpr size_t free = 100'000;
@@ -68,7 +73,10 @@ void check_ids(const TokenizerConfig& config, const std::string& who) {
     if (id >= 0 && static_cast<size_t>(id) >= most)
       fail(who, ": expected ids below ", most, " for ", count, " tokens, found ", id, " for ", in_quotes(token));
   };
-  for (const auto& [token, id] : config.model.vocab) check(id, token);
+  for (const auto& [token, id] : config.model.vocab) {
+    if (id < 0) fail(who, ": expected ids of at least 0, found ", id, " for ", in_quotes(token));
+    check(id, token);
+  }
   for (const AddedToken& added : config.added) check(added.id, added.content);
 }
 
@@ -214,6 +222,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, const EncodeOption
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  check_not_negative(ids);
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (const int32_t id : ids)
@@ -222,6 +231,7 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) c
 }
 
 std::string Tokenizer::decode_bytes(std::span<const int32_t> ids, bool skip_special) const {
+  check_not_negative(ids);
   std::string text;
   for (const int32_t id : ids)
     if (!(skip_special && special(id))) text += bytes(id);
@@ -251,6 +261,7 @@ bool Tokenizer::special(int32_t id) const {
 }
 
 std::string StreamDecoder::push(int32_t id) {
+  check_not_negative(std::array{id});
   // What decode passes over must not pile up here.
   if (tokenizer_.token(id).empty() && tokenizer_.decode(std::array{id, id}, skip_special_).empty()) return {};
   if (skip_special_ && tokenizer_.special(id)) return {};

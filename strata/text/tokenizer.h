@@ -50,7 +50,8 @@ class Tokenizer {
   std::vector<int32_t> encode(std::string_view text, const EncodeOptions& options = {}) const;
 
   /// The text of the ids; ids that are no token are left out, ill-formed UTF-8 becomes U+FFFD. It is that of the
-  /// `tokenizers` library, which however lets special tokens through that its normaliser changes (0.23).
+  /// `tokenizers` library, which however lets special tokens through that its normaliser changes (0.23). Throws Error
+  /// for negative ids, here and below.
   std::string decode(std::span<const int32_t> ids, bool skip_special = true) const;
   /// The bytes of the tokens one after the other: decode before U+FFFD and before spaces at the beginning are taken
   /// off.

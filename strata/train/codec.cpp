@@ -1,7 +1,9 @@
 #include "strata/train/codec.h"
 
 #include "strata/base/error.h"
+#include "strata/base/suggest.h"
 #include "strata/formats/tokenizer_json.h"
+#include "strata/models/gguf_model.h"
 #include "strata/text/bpe_trainer.h"
 
 namespace strata {
@@ -54,9 +56,16 @@ std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& nam
   return std::nullopt;
 }
 
+std::string why_no_tokenizer(const Model& model, const std::string& name) {
+  if (!model.warnings.empty()) return "it brings no tokenizer that can be used: " + join_names(model.warnings);
+  if (is_gguf_path(name)) return "expected a vocabulary in the file, found none";
+  return "expected a tokenizer.json beside the model, found none";
+}
+
 TextCodec codec_of(const Model& model, const std::string& name) {
   if (model.companions.contains("tokenizer.json")) return codec_of(*tokenizer_of(model, name), name);
   if (model.language.vocab == 256) return byte_codec();
+  if (!model.warnings.empty()) fail(name, ": ", why_no_tokenizer(model, name));
   fail(name, ": has no tokenizer.json, and knows ", model.language.vocab,
        " tokens, not the 256 bytes; put the tokenizer it was trained with beside it");
 }

@@ -21,6 +21,8 @@ TextCodec codec_of(const TextConfig& config, const std::string& start, const std
 /// The tokenizer.json that came with a model, whether that is a folder, a name in a cache or a GGUF file; bytes where it
 /// knows 256 tokens and brings none; else nothing. `name` stands in messages.
 std::optional<Tokenizer> tokenizer_of(const Model& model, const std::string& name);
+/// Why it found none, as half a sentence: a GGUF file may hold one that is not known here.
+std::string why_no_tokenizer(const Model& model, const std::string& name);
 
 /// How a language model's text becomes tokens: by the tokenizer.json that came with it, or as bytes where it knows 256
 /// tokens and brings none. `name` stands in messages. Throws Error when there is no telling.

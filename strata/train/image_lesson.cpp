@@ -57,7 +57,7 @@ class ImageLesson final : public Lesson {
                     train_.source ? threads() : 1);
   }
   int64_t next() override {
-    batch_ = loader_->next();
+    batch_ = loader_.value().next();
     return units();
   }
   int64_t units() const override { return recipe_.train.batch; }

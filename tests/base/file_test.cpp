@@ -90,6 +90,30 @@ TEST(File, MapsAndRefuses) {
   EXPECT_THAT(message_of([&] { MappedFile(folder.file("none")); }), testing::HasSubstr("No such file"));
 }
 
+TEST(File, PagesThatWereDroppedAreReadAgain) {
+  const TemporaryFolder folder;
+  const std::string text(100'000, 'x');
+  write_file_atomic(folder.file("f"), text);
+  const MappedFile map(folder.file("f"));
+  const auto is_text = [&](const MappedFile& file) {
+    return std::string_view(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()) == text;
+  };
+  EXPECT_TRUE(is_text(map));
+  for (const auto& [begin, count] : {std::pair{0, 100'000}, std::pair{1, 5}, std::pair{4097, 9000}, std::pair{50, 0}})
+    map.drop_pages(map.bytes().subspan(begin, count));
+  EXPECT_TRUE(is_text(map));
+  // What was written to a private copy lies nowhere else, and neither does memory of others.
+  const MappedFile copy(folder.file("f"), MapMode::private_copy);
+  auto* byte = const_cast<std::byte*>(copy.bytes().data()) + 5000;
+  *byte = std::byte{'y'};
+  copy.drop_pages(copy.bytes());
+  EXPECT_EQ(*byte, std::byte{'y'});
+  const std::vector<std::byte> others(20'000, std::byte{'z'});
+  map.drop_pages(others);
+  MappedFile().drop_pages(others);
+  EXPECT_EQ(others[10'000], std::byte{'z'});
+}
+
 TEST(File, ReadsTextWithALimit) {
   const TemporaryFolder folder;
   const std::string text(10000, 'x');

@@ -34,6 +34,24 @@ assert file["tensors"] == len(file["table"]) == 16'
   refuses 1 "expected a checkpoint" "$STRATA" inspect "$BATS_TEST_TMPDIR/empty"
 }
 
+@test "names in the Hugging Face cache: inspected, converted, their tokenizer used" {
+  local cache=$BATS_TEST_TMPDIR/hub snapshot=$BATS_TEST_TMPDIR/hub/models--some--tiny/snapshots/abc
+  mkdir -p "$snapshot" "$cache/models--some--tiny/refs"
+  cp "$CHECKOUT"/tests/golden/hf_language/llama/{config.json,model.safetensors} "$snapshot"
+  printf abc >"$cache/models--some--tiny/refs/main"
+  export HF_HUB_CACHE=$cache
+  cd "$BATS_TEST_TMPDIR"
+  [ "$("$STRATA" inspect some/tiny --json)" = "$("$STRATA" inspect "$snapshot" --json)" ]
+  "$STRATA" convert some/tiny@main tiny.gguf
+  "$STRATA" convert "$snapshot" plain.gguf
+  [ "$("$STRATA" inspect tiny.gguf --json | grep general.name)" = '    "general.name": "tiny",' ]
+  cmp <("$STRATA" inspect tiny.gguf | tail -n 5) <("$STRATA" inspect plain.gguf | tail -n 5)
+  refuses 1 "no such file or folder, and no model of that name in $cache" "$STRATA" convert some/other other.gguf
+  refuses 1 "not its revision 'old'" "$STRATA" inspect some/tiny@old
+  cp "$CHECKOUT/tests/golden/tokenizers/gpt2.json" "$snapshot/tokenizer.json"
+  [ "$("$STRATA" tokenize some/tiny "In the beginning")" = "$("$STRATA" tokenize "$snapshot" "In the beginning")" ]
+}
+
 @test "names in a file do not steer the terminal" {
   run "$STRATA" inspect "$CHECKOUT/tests/golden/types.safetensors"
   [[ "$output" != *$'\x1b'* && "$output" != *$'\x07'* ]]

@@ -26,6 +26,40 @@ for each in result["outputs"]:
 assert result["new_tokens"] == 20 and result["prompt_tokens"] == 6'
 }
 
+@test "generate: a GGUF file gives the tokens of the folder, and says what it lacks" {
+  cd "$BATS_TEST_TMPDIR"
+  cp -r "$CHECKOUT/$MODEL" model
+  cat >model/tokenizer.json <<'JSON'
+{"added_tokens": [{"id": 4, "content": "<s>", "special": true}, {"id": 5, "content": "</s>", "special": true}],
+ "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true},
+                                                         {"type": "ByteLevel", "add_prefix_space": false}]},
+ "post_processor": {"type": "RobertaProcessing", "cls": ["<s>", 4], "sep": ["</s>", 5]}, "decoder": {"type": "ByteLevel"},
+ "model": {"type": "BPE", "vocab": {"a": 0, "1": 1, "aa": 2, "11": 3, "x": 6}, "merges": ["a a", "1 1"]}}
+JSON
+  echo '{"bos_token": "<s>"}' >model/tokenizer_config.json
+  "$STRATA" convert model ours.gguf --dtype f32
+  [ "$("$STRATA" tokenize model aa11x)" = "4 2 1 1 6 5" ]
+  # As another program writes it: without the text of tokenizer.json.
+  sed 's/tokenizer.huggingface.json/tokenizer.huggingface.jsox/; s/strata.config/strata.confix/' ours.gguf >theirs.gguf
+  sed 's/smollm/smallm/' theirs.gguf >unknown.gguf
+  for file in ours.gguf theirs.gguf; do
+    [ "$("$STRATA" tokenize $file aa11x)" = "4 2 1 1 6 5" ]
+    [ "$("$STRATA" generate $file --prompt aa11x --greedy --tokens 5 --quiet --ignore-end)" = \
+      "$("$STRATA" generate model --prompt aa11x --greedy --tokens 5 --quiet --ignore-end)" ]
+  done
+  refuses 1 "tokenizer.ggml.pre is 'smallm', a way to cut text into words that is not known" \
+    "$STRATA" generate unknown.gguf --prompt aa --quiet
+  refuses 1 "tokenizer.ggml.pre is 'smallm'" "$STRATA" tokenize unknown.gguf aa
+  run --separate-stderr "$STRATA" generate unknown.gguf --ids 1 --tokens 1
+  [[ "$status" -eq 0 && "$stderr" == *"unknown.gguf: tokenizer.ggml.pre is 'smallm'"* ]]
+  echo '{"eos_token_id": [5, 99999]}' >model/generation_config.json
+  run --separate-stderr "$STRATA" generate model --ids 1 --tokens 1
+  [[ "$status" -eq 0 && "$stderr" == *"eos_token_id 99999 is none of the model's "*" tokens: it will never end"* ]]
+  rm model/tokenizer*.json model/generation_config.json
+  "$STRATA" convert model bare.gguf
+  refuses 1 "expected a vocabulary in the file, found none" "$STRATA" generate bare.gguf --prompt a --quiet
+}
+
 @test "generate: wrong usage is named" {
   run "$STRATA" generate $MODEL
   [ "$status" -eq 2 ]

@@ -193,6 +193,7 @@ TEST(ImageFolder, BatchesDoNotDependOnThreadsOrMemory) {
       .resized_crop = true, .flip = true, .rand_augment = 2, .erase = 0.5, .mixup = 0.8, .cutmix = 1};
   const auto load = [&] { return load_images(folder.path(), "train", {.fit = exact_fit(16, 12), .channels = 3}); };
   std::vector<ImageBatch> expected;
+  expected.reserve(6);
   for (int64_t step = 0; step < 6; ++step) expected.push_back(make_batch(load(), config, 4, 7, step));
   for (const int threads : {0, 1, 3}) {
     ImageLoader loader(load(), config, 4, 7, 0, threads);

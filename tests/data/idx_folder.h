@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -29,8 +30,9 @@ inline void write_mnist_folder(const std::string& folder, uint32_t count) {
     labels += static_cast<char>(i % 10);
   }
   for (const std::string split : {"train", "t10k"}) {
-    write_bytes(folder + "/" + split + "-images-idx3-ubyte", idx_bytes({count, 3, 2}, pixels));
-    write_bytes(folder + "/" + split + "-labels-idx1-ubyte", idx_bytes({count}, labels));
+    const std::string start = (std::filesystem::path(folder) / split).string();
+    write_bytes(start + "-images-idx3-ubyte", idx_bytes({count, 3, 2}, pixels));
+    write_bytes(start + "-labels-idx1-ubyte", idx_bytes({count}, labels));
   }
 }
 

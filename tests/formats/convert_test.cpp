@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <numeric>
+#include <sstream>
 
 #include "strata/base/error.h"
 #include "tests/message_of.h"
@@ -215,6 +217,24 @@ TEST(Convert, MissingAndUnknownTensorsAreNamed) {
               HasSubstr("1 missing: blk.0.attn_norm.weight; 1 unexpected: blk.0.attn_nrm.weight"));
 }
 
+// GGUF has no place for OPT; as a folder it can be had in another type.
+TEST(Convert, OptGoesFromFolderToFolder) {
+  for (const char* name : {"opt", "opt_plain", "opt_post", "opt_unfinished"}) {
+    SCOPED_TRACE(name);
+    const TemporaryFolder folder;
+    convert_checkpoint(kModels + name, folder.file("half"), {.dtype = "f16"});
+    convert_checkpoint(folder.file("half"), folder.file("whole"), {.dtype = "f32"});
+    const SourceModel want = open_source(folder.file("half")), got = open_source(folder.file("whole"));
+    EXPECT_EQ(got.config["dtype"], "float32");
+    EXPECT_EQ(open_checkpoint_tensors(folder.file("half")).tensors().front()->dtype, DType::F16);
+    expect_same_tensors(want, got);
+    const SourceModel first = open_source(kModels + name);
+    ASSERT_EQ(first.tensors.size(), got.tensors.size());
+    for (size_t i = 0; i < first.tensors.size(); ++i)
+      EXPECT_THAT(got.tensors[i].values(), testing::Pointwise(testing::FloatNear(2e-3), first.tensors[i].values()));
+  }
+}
+
 TEST(Convert, DefaultsOfGenerationGoAlong) {
   const TemporaryFolder folder;
   const std::string text = R"({"eos_token_id": [2, 3], "repetition_penalty": 1.1})";
@@ -225,6 +245,57 @@ TEST(Convert, DefaultsOfGenerationGoAlong) {
   convert_checkpoint(folder.file("a.gguf"), folder.file("b.gguf"), {.dtype = "f16"});
   convert_checkpoint(folder.file("b.gguf"), folder.file("back"), {});
   EXPECT_EQ(read_text(folder.file("back/generation_config.json"), 1000), text);
+}
+
+// Of a line of /proc/self/status, in bytes.
+int64_t memory(const std::string& key) {
+  std::istringstream lines(read_text("/proc/self/status", 1 << 20));
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(key + ":")) return std::stoll(line.substr(key.size() + 1)) << 10;
+  return 0;
+}
+
+// 138 MB of a model whose largest tensor has 4 MB: neither reading nor writing holds all of it.
+TEST(Convert, MemoryIsNeededForOneTensorNotForAll) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder.file("in"));
+  constexpr int64_t width = 512, hidden = 2048, layers = 8, vocab = 64;
+  const json config{{"model_type", "llama"},
+                    {"hidden_size", width},
+                    {"intermediate_size", hidden},
+                    {"vocab_size", vocab},
+                    {"num_hidden_layers", layers},
+                    {"num_attention_heads", 8},
+                    {"architectures", {"LlamaForCausalLM"}},
+                    {"tie_word_embeddings", true}};
+  write_file_atomic(folder.file("in/config.json"), config.dump());
+  std::vector<TensorView> tensors;
+  for (const GgufTwin& twin : gguf_twins(gguf_model_of(config, "config"))) {
+    if (twin.file.ends_with(".bias") || twin.file == "lm_head.weight") continue;
+    const bool table = twin.file.ends_with("embed_tokens.weight");
+    const auto has = [&](const char* part) { return twin.file.find(part) != std::string::npos; };
+    std::vector<int64_t> shape = {width, has("down") ? hidden : width};
+    if (table) shape[0] = vocab;
+    if (has("gate") || has("up_")) shape[0] = hidden;
+    if (has("norm")) shape = {width};
+    tensors.push_back({twin.file, DType::F32, shape, {}});
+  }
+  const std::vector<float> ones(width * hidden, 1.0F);
+  write_checkpoint_tensors(
+      folder.file("in"), tensors,
+      [&](size_t index, const ByteSink& sink) {
+        sink(std::as_bytes(std::span(ones)).first(tensor_bytes("test", DType::F32, tensors[index].shape)));
+      },
+      uint64_t{1} << 30);
+  EXPECT_GT(std::filesystem::file_size(folder.file("in/model.safetensors")), 130e6);
+  const std::vector<std::pair<const char*, const char*>> ways = {{"in", "a.gguf"}, {"a.gguf", "back"}, {"in", "again"}};
+  for (const auto& [from, to] : ways) {
+    std::ofstream("/proc/self/clear_refs") << "5\n";  // the peak is counted from here
+    const int64_t before = memory("VmRSS");
+    if (memory("VmHWM") > before + (1 << 20)) GTEST_SKIP() << "the peak of memory cannot be set back here";
+    convert_checkpoint(folder.file(from), folder.file(to), {});
+    EXPECT_LT(memory("VmHWM") - before, 40 << 20) << to;
+  }
 }
 
 TEST(Convert, NothingOfOthersIsReplaced) {

@@ -140,6 +140,28 @@ TEST(Gguf, WritesTheSameBytesEveryTime) {
   }
 }
 
+TEST(Gguf, WritesTensorsThatAreMadeOneByOne) {
+  const TemporaryFolder folder;
+  const Sample made = sample();
+  std::vector<GgufTensor> shapes = made.tensors;
+  for (GgufTensor& tensor : shapes) tensor.bytes = {};
+  const auto in_pieces = [&](size_t index, const ByteSink& sink) {
+    const auto bytes = made.tensors[index].bytes;
+    sink(bytes.first(bytes.size() / 3));
+    sink(bytes.subspan(bytes.size() / 3));
+  };
+  write_gguf(folder.file("a.gguf"), made.metadata, shapes, in_pieces);
+  EXPECT_TRUE(read_text(folder.file("a.gguf"), 1 << 20) == read_text("tests/golden/gguf/ours.gguf", 1 << 20));
+  const std::vector<std::byte> more(1 << 16);
+  for (const size_t size : {size_t{0}, more.size()})
+    EXPECT_THAT(message_of([&] {
+                  write_gguf(folder.file("b.gguf"), made.metadata, shapes,
+                             [&](size_t, const ByteSink& sink) { sink(std::span(more).first(size)); });
+                }),
+                HasSubstr("bytes for its type and shape, found " + std::to_string(size)));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("b.gguf")));
+}
+
 TEST(Gguf, RefusesToWriteWhatItWouldNotRead) {
   const std::vector<std::byte> bytes(256);
   const GgufTensor good{"a", BlockType::F32, {2, 4}, std::span(bytes).first(32)};

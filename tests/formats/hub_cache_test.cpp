@@ -45,6 +45,16 @@ TEST(HubCache, FindsModelsByNameAndRevision) {
   EXPECT_EQ(cache.find("vit-tiny"), std::nullopt);
 }
 
+TEST(HubCache, PathsGoBeforeNames) {
+  const Cache cache;
+  ::setenv("HF_HUB_CACHE", cache.folder.path().c_str(), 1);
+  EXPECT_EQ(find_path(cache.folder.path()), cache.folder.path());
+  EXPECT_EQ(find_path("google/vit-tiny"), cache.at("models--google--vit-tiny/snapshots/abc123"));
+  EXPECT_THAT([] { find_path("google/vit-huge"); },
+              ThrowsMessage<Error>(HasSubstr("google/vit-huge: there is no such file or folder, and no model")));
+  ::unsetenv("HF_HUB_CACHE");
+}
+
 TEST(HubCache, NamesThatLeadElsewhereAreNoModels) {
   const Cache cache;
   fs::create_directories(cache.at("elsewhere"));

@@ -5,6 +5,8 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <tuple>
 
 #include "tests/message_of.h"
 #include "tests/temporary_folder.h"
@@ -61,6 +63,30 @@ TEST(SafetensorsIndex, ShardsRoundTrip) {
   EXPECT_TRUE(checkpoint.warnings().empty());
   EXPECT_THAT(message_of([&] { (void)checkpoint.at("hugo"); }),
               HasSubstr("no tensor 'hugo' (did you mean 'huge'?); it holds 4: a, b, c, huge"));
+}
+
+TEST(SafetensorsIndex, WritesTensorsThatAreMadeOneByOne) {
+  const TemporaryFolder all, one_by_one;
+  std::vector<float> numbers(32);
+  std::iota(numbers.begin(), numbers.end(), 0.0F);
+  std::vector<TensorView> tensors;
+  for (const auto& [name, first, count] :
+       {std::tuple{"b", 0, 4}, std::tuple{"a", 4, 3}, std::tuple{"huge", 7, 20}, std::tuple{"c", 27, 1}})
+    tensors.push_back({name, DType::F32, {count}, std::as_bytes(std::span(numbers).subspan(first, count))});
+  std::vector<TensorView> shapes = tensors;
+  for (TensorView& shape : shapes) shape.bytes = {};
+  const TensorContent content = [&](size_t index, const ByteSink& sink) { sink(tensors[index].bytes); };
+  write_checkpoint_tensors(all.path(), tensors, 32);
+  write_checkpoint_tensors(one_by_one.path(), shapes, content, 32);
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(all.path())) {
+    const std::string name = entry.path().filename().string();
+    EXPECT_TRUE(read_text(all.file(name), 1 << 20) == read_text(one_by_one.file(name), 1 << 20)) << name;
+    ++files;
+  }
+  EXPECT_GE(files, 3);
+  EXPECT_THAT(message_of([&] { write_safetensors(one_by_one.file("x"), shapes, [](size_t, const ByteSink&) {}); }),
+              HasSubstr("bytes for its type and shape, found 0"));
 }
 
 TEST(SafetensorsIndex, SmallCheckpointsAreOneFile) {

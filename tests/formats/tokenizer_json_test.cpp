@@ -100,7 +100,7 @@ TEST(TokenizerJson, FollowsTheFile) {
   EXPECT_EQ(tokenizer.vocab_size(), 4);
   EXPECT_EQ(tokenizer.encode("ab<s>b"), (Ids{2, 3, 1}));
   EXPECT_EQ(tokenizer.encode("ab<s>b", {.special_in_text = false}), (Ids{2, 1}));
-  EXPECT_EQ(tokenizer.decode(Ids{2, 3, 99, -1, 1}), "abb");
+  EXPECT_EQ(tokenizer.decode(Ids{2, 3, 99, 1}), "abb");
   EXPECT_EQ(tokenizer.decode(Ids{2, 3, 1}, false), "ab<s>b");
   EXPECT_EQ(tokenizer.token(99), "");
 }

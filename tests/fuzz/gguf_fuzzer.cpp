@@ -26,6 +26,11 @@ bool refuses_bad_parts() {
   header({}, {"t", strata::BlockType::F32, {1, 1, 1, 1, 1}, four});
   header({}, {"t", strata::BlockType::F32, {-1}, four});
   header({}, {"t", strata::BlockType::F32, {2}, four});
+  const strata::FilesForFuzzing folder;
+  strata::expect_refused([&] {
+    strata::write_gguf(folder.path() + "/short.gguf", {}, std::span(&good, 1), [](size_t, const strata::ByteSink&) {});
+    return 0;
+  });
   return true;
 }
 

@@ -36,11 +36,14 @@ std::vector<Tokenizer> make_tokenizers() {
 
 // Configurations that no file can give.
 bool refuses_bad_configs() {
-  strata::TokenizerConfig added = strata::byte_tokenizer().config(), after = added;
+  strata::TokenizerConfig added = strata::byte_tokenizer().config(), after = added, negative = added;
   added.added = {{.id = -1, .content = "<s>"}};
   after.after = {-1};
   strata::expect_refused([&] { return Tokenizer(added, "added").vocab_size(); });
   strata::expect_refused([&] { return Tokenizer(after, "after").vocab_size(); });
+  negative.model.vocab.emplace("negative", -1);
+  strata::expect_refused([&] { return Tokenizer(negative, "negative").vocab_size(); });
+  strata::expect_refused([] { return strata::byte_tokenizer().decode(std::vector<int32_t>{-1}).size(); });
   return true;
 }
 

@@ -35,6 +35,7 @@ std::vector<int32_t> bytes(const std::string& text) {
 
 std::vector<std::vector<int32_t>> outputs(const std::vector<Generated>& all) {
   std::vector<std::vector<int32_t>> result;
+  result.reserve(all.size());
   for (const auto& each : all) result.push_back(each.tokens);
   return result;
 }
@@ -161,6 +162,7 @@ TEST(Generate, OutputKeepsToItsGrammar) {
   const Model model = bytes_model();
   const Tokenizer tokenizer = byte_tokenizer();
   std::vector<std::string> tokens;
+  tokens.reserve(256);
   for (int32_t id = 0; id < 256; ++id) tokens.push_back(tokenizer.bytes(id));
   const auto trie = std::make_shared<const TokenTrie>(tokens, std::vector<int32_t>{});
   const auto grammar = std::make_shared<const Grammar>(parse_grammar("root ::= [a-c]{3} \"-\" [0-9]{2}"));

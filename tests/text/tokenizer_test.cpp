@@ -10,6 +10,7 @@
 #include "strata/base/error.h"
 #include "strata/formats/tokenizer_json.h"
 #include "strata/text/byte_level.h"
+#include "tests/message_of.h"
 
 namespace strata {
 namespace {
@@ -135,6 +136,21 @@ TEST(Tokenizer, Characters) {
   EXPECT_EQ(tokenizer.encode("x"), (Ids{0}));
 }
 
+TEST(Tokenizer, NegativeIdsAreRefused) {
+  const Tokenizer tokenizer = byte_tokenizer();
+  const std::vector<int32_t> ids = {'a', -1};
+  const auto refused = testing::HasSubstr("expected ids of at least 0, found -1");
+  EXPECT_THAT(message_of([&] { (void)tokenizer.decode(ids); }), refused);
+  EXPECT_THAT(message_of([&] { (void)tokenizer.decode_bytes(ids); }), refused);
+  StreamDecoder stream(tokenizer);
+  EXPECT_EQ(stream.push('a'), "a");
+  EXPECT_THAT(message_of([&] { stream.push(-1); }), refused);
+  TokenizerConfig config;
+  config.model.vocab.emplace("a", -1);
+  EXPECT_THAT(message_of([&] { (void)Tokenizer(config, "who"); }),
+              testing::HasSubstr("who: expected ids of at least 0, found -1 for 'a'"));
+}
+
 TEST(StreamDecoder, HoldsBackUnfinishedCharacters) {
   StreamDecoder stream(byte_tokenizer());
   EXPECT_EQ(stream.push('a'), "a");
@@ -153,7 +169,7 @@ TEST(StreamDecoder, IllFormedBytesComeAtOnceAndInLinearTime) {
   EXPECT_EQ(stream.push(0xC3), "");
   EXPECT_EQ(stream.push(0xC3), "\uFFFD");  // the first of the two lacks a byte for good
   EXPECT_EQ(stream.push(0xA9), "\u00e9");
-  EXPECT_EQ(stream.push(-1), "");
+  EXPECT_EQ(stream.push(99'999), "");
   EXPECT_EQ(stream.push(1000), "");
   EXPECT_EQ(stream.finish(), "");
   // Each of them decoded anew for each that follows would take minutes.

@@ -29,6 +29,15 @@ constexpr uint64_t kLargestFile = 64 << 20;
 constexpr int64_t kUsualTokens = 128;
 constexpr int64_t kMostAlternatives = 1000;
 
+// What the user should know before the first token: oddities of the file, ends that can never come.
+void print_warnings(const Model& model, const std::string& place, const std::vector<int32_t>& ends) {
+  for (const auto& warning : model.warnings) std::cerr << place << ": " << warning << "\n";
+  for (const int32_t id : ends)
+    if (id >= model.language.vocab)
+      std::cerr << place << ": eos_token_id " << id << " is none of the model's " << model.language.vocab
+                << " tokens: it will never end the output\n";
+}
+
 std::string text_in(const std::string& path) {
   if (path != "-") return read_text(path, kLargestFile);
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
@@ -81,7 +90,7 @@ std::vector<std::vector<int32_t>> prompts_of(const Generate& options, const Mode
   std::vector<std::vector<int32_t>> prompts;
   const auto encoder = [&]() -> const Tokenizer& {
     if (!tokenizer)
-      fail(options.model, ": expected a tokenizer.json beside the model to read text, found none; give --ids");
+      fail(options.model, ": text cannot be read: ", why_no_tokenizer(model, options.model), "; give --ids");
     return *tokenizer;
   };
   prompts.reserve(options.prompts.size() + options.ids.size() + 2);
@@ -240,11 +249,11 @@ void generate(const Common& common, const Generate& options) {
   run.top_log_probabilities = options.log_probabilities.value_or(0);
   run.cached = !options.uncached;
   if (const auto grammar = grammar_of(options)) {
-    if (!tokenizer)
-      fail(folder, ": expected a tokenizer.json beside the model to hold output to a grammar, found none");
+    if (!tokenizer) fail(folder, ": output cannot be held to a grammar: ", why_no_tokenizer(model, folder));
     const std::string& file = options.grammar.empty() ? options.json_schema : options.grammar;
     constrain(run, *grammar, file.empty() ? "grammar" : file, *tokenizer, model.language.vocab);
   }
+  if (!common.quiet) print_warnings(model, folder, run.ends);
   if (!common.quiet && !config.not_followed.empty())
     std::cerr << folder << "/generation_config.json asks for " << config.not_followed.front()
               << ", which generate does not do\n";

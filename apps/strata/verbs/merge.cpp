@@ -105,7 +105,7 @@ MergeConfig config_of(const Merge& options, const std::vector<std::string>& keys
 // A model that a recipe names: a folder beside it, else what the name means on a command line.
 std::string folder_of(const std::string& recipe, const std::string& name) {
   std::error_code error;
-  const std::string beside = (fs::path(recipe).parent_path() / name).lexically_normal().string();
+  std::string beside = (fs::path(recipe).parent_path() / name).lexically_normal().string();
   if (fs::exists(beside, error)) return beside;
   if (const auto plus = name.find('+'); plus != std::string::npos && !fs::exists(name, error))
     fail(recipe, ": ", name, " is a model with an adapter on it; put the adapter on first: strata merge ",

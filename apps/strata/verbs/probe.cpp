@@ -32,6 +32,7 @@ std::string name_of(const Model& model, const std::string& folder) {
 // Names that differ: with the seed where recipes repeat, with the folder where that is not enough.
 std::vector<std::string> names_of(const std::vector<Model>& models, const std::vector<std::string>& folders) {
   std::vector<std::string> names;
+  names.reserve(models.size());
   for (size_t i = 0; i < models.size(); ++i) names.push_back(name_of(models[i], folders[i]));
   const auto tell_apart = [&](auto&& longer) {
     const std::vector<std::string> before = names;

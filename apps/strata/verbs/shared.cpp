@@ -52,12 +52,12 @@ OpenModels open_models(const std::vector<std::string>& given, const std::vector<
 
 TextExam text_exam(const Model& model, const std::string& folder, const std::string& text, int64_t tokens,
                    bool held_out) {
-  constexpr int64_t kContext = 256;
-  constexpr double kHeldOut = 0.05;
+  constexpr int64_t most_context = 256;
+  constexpr double share_held_out = 0.05;
   const TextCodec codec = codec_of(model, folder);
-  const int64_t context = std::min(model.language.context, kContext);
+  const int64_t context = std::min(model.language.context, most_context);
   auto [kept, held] = hold_out(
-      tokenised(read_documents(text, {.chat = chat_text_of(model.companions, folder)}), codec, text), kHeldOut);
+      tokenised(read_documents(text, {.chat = chat_text_of(model.companions, folder)}), codec, text), share_held_out);
   return TextExam(first_tokens(held_out ? held : kept, tokens), context, context);
 }
 
