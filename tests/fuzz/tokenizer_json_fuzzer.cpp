@@ -1,4 +1,4 @@
-// Parser: strata/formats/tokenizer_json.cpp strata/text/oniguruma.cpp
+// Parser: strata/formats/tokenizer_json.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <string>
