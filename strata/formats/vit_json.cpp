@@ -72,7 +72,8 @@ const Keys& known() {
 // Keys that say nothing about what the model computes at inference: rates of training, what a pooler or a decoder beside
 // the trunk would do, and what every class of transformers may write.
 const Keys& harmless() {
-  static const Keys keys{"attention_dropout",
+  static const Keys keys{"attn_implementation",
+                         "attention_dropout",
                          "attention_probs_dropout_prob",
                          "auto_map",
                          "bad_words_ids",
@@ -97,6 +98,7 @@ const Keys& harmless() {
                          "length_penalty",
                          "max_length",
                          "min_length",
+                         "name_or_path",
                          "no_repeat_ngram_size",
                          "num_beam_groups",
                          "num_beams",
@@ -107,6 +109,7 @@ const Keys& harmless() {
                          "pad_token_id",
                          "pooler_act",
                          "pooler_output_size",
+                         "prefix",
                          "problem_type",
                          "remove_invalid_values",
                          "repetition_penalty",
@@ -117,6 +120,7 @@ const Keys& harmless() {
                          "task_specific_params",
                          "temperature",
                          "tie_word_embeddings",
+                         "tokenizer_class",
                          "top_k",
                          "top_p",
                          "torchscript",
@@ -128,11 +132,11 @@ const Keys& harmless() {
   return keys;
 }
 
-// A key we do not know whose value could change what the model computes: a number, true, a list or an object.
+// A key we do not know whose value could change what the model computes: a number, a text, true, a list or an object.
 void refuse_unknown(const json& config, const std::string& file) {
   for (const auto& [key, value] : config.items()) {
     if (known().contains(key) || harmless().contains(key) || key.starts_with("_")) continue;
-    if (value.is_null() || value.is_string() || value == json(false)) continue;
+    if (value.is_null() || value == json(false)) continue;
     if (key == "pruned_heads" && value.empty()) continue;
     fail(file, ": ", key, ": found ", shown(value),
          ", but no such key is known for a vision transformer, and it could change what the model computes; delete the "
