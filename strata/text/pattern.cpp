@@ -15,6 +15,9 @@ namespace {
 
 // Bounds on the work for one match: far above what published expressions need, far below what a person waits for.
 constexpr uint32_t kMatchLimit = 5'000'000;
+// The interpreter, which is for what the compiled code's stack cannot hold, is far slower, and counts anew for each place
+// where a match can begin.
+constexpr uint32_t kInterpretedLimit = 100'000;
 constexpr uint32_t kDepthLimit = 100'000;
 constexpr uint32_t kHeapLimitKib = 64 * 1024;
 constexpr size_t kLongestExpression = 16 * 1024;
@@ -40,7 +43,7 @@ std::string message_of(int code) {
 
 struct Pattern::Compiled {
   Code code;
-  MatchContext limits;
+  MatchContext limits, interpreted;
 
   void each_match(std::string_view text, size_t offset, const std::string& expression,
                   const std::function<void(size_t, size_t)>& found) const;
@@ -67,6 +70,8 @@ Pattern::Pattern(std::string text, bool regex, const std::string& who, Dialect d
   pcre2_set_match_limit(compiled->limits.get(), kMatchLimit);
   pcre2_set_depth_limit(compiled->limits.get(), kDepthLimit);
   pcre2_set_heap_limit(compiled->limits.get(), kHeapLimitKib);
+  compiled->interpreted.reset(pcre2_match_context_copy(compiled->limits.get()));
+  pcre2_set_match_limit(compiled->interpreted.get(), kInterpretedLimit);
   compiled_ = std::move(compiled);
 }
 
@@ -80,7 +85,7 @@ void Pattern::Compiled::each_match(std::string_view text, size_t offset, const s
     int code = pcre2_match(this->code.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK, data.get(), limits.get());
     if (code == PCRE2_ERROR_JIT_STACKLIMIT)
       code = pcre2_match(this->code.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, data.get(),
-                         limits.get());
+                         interpreted.get());
     if (code == PCRE2_ERROR_NOMATCH) return;
     if (code < 0)
       fail("regular expression ", in_quotes(expression), ": gave up at byte ", offset + at,
