@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <random>
 
 #include "strata/base/error.h"
@@ -14,6 +15,8 @@ namespace {
 
 using Cutting = PreTokeniserStep::Kind;
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 std::vector<std::string> pieces(std::vector<PreTokeniserStep> steps, std::string_view text) {
   std::vector<std::string> result;
@@ -97,6 +100,42 @@ TEST(Pattern, RefusesWhatIsNoExpression) {
 TEST(Pattern, GivesUpInsteadOfHanging) {
   const Pattern pattern("(a+)+$", true, "test");
   EXPECT_THROW(static_cast<void>(pattern.replace_all(std::string(40, 'a') + "b", "", 100)), Error);
+}
+
+// What would take minutes: a look over the rest of the text from every place, one match that takes it for every step.
+TEST(Pattern, GivesUpOnLongTexts) {
+  for (const auto& [expression, bytes] : {std::pair("a(?=.*a)", 1 << 18), std::pair("(?:a(?!a*b))+[cd]", 1 << 16)}) {
+    const std::string text(static_cast<size_t>(bytes), 'a');
+    EXPECT_THAT([&] { static_cast<void>(Pattern(expression, true, "test").found_in(text)); },
+                ThrowsMessage<Error>(HasSubstr("expected to search a text in")))
+        << expression;
+  }
+}
+
+// Runs that need more steps, or more of a stack, than a quick look has are searched with patience.
+TEST(Pattern, FindsLongRuns) {
+  const std::string run = std::string(100'000, 'a') + "b";
+  size_t matches = 0;
+  Pattern("(?:a|b)+", true, "test").each_match(run + " ab", [&](size_t begin, size_t end) {
+    EXPECT_EQ(end - begin, matches++ == 0 ? run.size() : 2U);
+  });
+  EXPECT_EQ(matches, 2U);
+  EXPECT_EQ(
+      Pattern("1{1,3}(?=(?:1{3})*(?:$| ))", true, "test").replace_all(std::string(3001, '1') + " 1111", "-", 5000),
+      std::string(1001, '-') + " --");
+}
+
+// The time is the search's own.
+TEST(Pattern, DoesNotCountWhatIsDoneWithMatches) {
+  size_t matches = 0;
+  const auto slowly = [&matches](size_t, size_t) {
+    const std::clock_t begin = std::clock();
+    while (std::clock() - begin < CLOCKS_PER_SEC / 160) {
+    }
+    ++matches;
+  };
+  Pattern(".", true, "test").each_match(std::string(300, 'a'), slowly);
+  EXPECT_EQ(matches, 300U);
 }
 
 TEST(Pattern, ReplacesAndStepsOverIllFormedBytes) {
