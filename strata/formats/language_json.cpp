@@ -4,10 +4,10 @@
 #include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "strata/base/error.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/unknown_keys.h"
 #include "strata/kernels/activation.h"
 
 namespace strata {
@@ -25,37 +25,29 @@ constexpr std::array kFamilies{"llama", "mistral", "qwen2", "qwen3", "gpt2", "gp
 
 // Keys that say nothing about what the model computes at inference, or that other files say: published configurations
 // carry them, and the classes of transformers do not look at them.
-const std::set<std::string, std::less<>>& harmless() {
+bool harmless(const std::string& key) {
   // clang-format off
-  static const std::set<std::string, std::less<>> keys{
+  static const Keys keys{
       // what made the file, and names
-      "architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "auto_map", "tokenizer_class",
-      "finetuning_task", "id2label", "label2id", "num_labels", "num_steps", "afn", "problem_type", "task_specific_params",
+      "architectures", "model_type", "dtype", "torch_dtype", "id2label", "label2id", "num_labels", "num_steps", "afn",
       "custom_pipelines", "transformers.js_config", "is_llama_config", "unsloth_fixed", "unsloth_version", "finetuned",
       // training: starting values, dropout
-      "initializer_range", "init_std", "attn_pdrop", "embd_pdrop", "resid_pdrop", "attention_dropout", "hidden_dropout",
-      "dropout", "activation_dropout", "classifier_dropout", "attention_probs_dropout_prob", "hidden_dropout_prob",
-      "layerdrop", "gradient_checkpointing",
+      "initializer_range", "init_std", "attn_pdrop", "embd_pdrop", "resid_pdrop", "hidden_dropout",
+      "activation_dropout", "layerdrop",
       // heads of other tasks
       "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
       // lengths that nothing is computed from: max_position_embeddings says it
       "n_ctx", "seq_len", "seq_length", "max_seq_len", "max_seq_length", "max_sequence_length", "model_max_length",
       // generation, and its tokens
-      "max_length", "min_length", "max_new_tokens", "min_new_tokens", "do_sample", "early_stopping", "num_beams",
-      "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty",
-      "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "num_return_sequences", "output_scores",
-      "return_dict_in_generate", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens",
-      "remove_invalid_values", "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids", "decoder_start_token_id",
-      "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "unk_token_id", "cls_token_id", "mask_token_id",
-      "prefix", "n_special", "predict_special_tokens", "use_cache", "num_logits_to_keep",
+      "max_new_tokens", "min_new_tokens", "do_sample", "early_stopping", "unk_token_id", "cls_token_id",
+      "mask_token_id", "n_special", "predict_special_tokens", "num_logits_to_keep",
       // how the model is run in other programs
-      "return_dict", "output_hidden_states", "output_attentions", "output_past", "torchscript", "xla_device",
-      "use_bfloat16", "tf_legacy_loss", "pretraining_tp", "chunk_size_feed_forward", "reorder_and_upcast_attn",
-      "pruned_heads", "is_decoder", "is_encoder_decoder", "attn_implementation", "name_or_path",
+      "output_past", "xla_device", "tf_legacy_loss", "pretraining_tp", "reorder_and_upcast_attn", "pruned_heads",
+      "is_decoder", "is_encoder_decoder",
       // read where the architecture has them
       "layer_types", "max_window_layers", "head_dim", "num_key_value_heads", "tie_word_embeddings", "vocab_size"};
   // clang-format on
-  return keys;
+  return keys.contains(key) || harmless_keys().contains(key);
 }
 
 // Reads keys and remembers which, so that the rest can be looked at.
@@ -79,16 +71,11 @@ class Reader {
   }
   const JsonFields& fields() const { return fields_; }
 
-  /// Throws for a key that was not read, is not known to be harmless and has a value that could change what the model
-  /// computes (a number, a text, true, a list or an object).
+  /// Throws for a key that was not read and could change what the model computes.
   void refuse_rest() const {
-    for (const auto& [key, value] : object_.items()) {
-      if (seen_.contains(key) || harmless().contains(key) || key.starts_with("_")) continue;
-      if (value.is_null() || value == json(false)) continue;
-      fail(fields_.file(), ": ", key, ": expected no such key for this architecture, found ", shown(value),
-           ", which could change what the model computes; if it does not change the model, delete the key from "
-           "config.json");
-    }
+    refuse_unknown_keys(object_, fields_.file(), [this](const std::string& key) {
+      return seen_.contains(key) || harmless(key) || key.starts_with("_");
+    });
   }
 
  private:
@@ -99,7 +86,7 @@ class Reader {
 
   const json& object_;
   JsonFields fields_;
-  std::set<std::string, std::less<>> seen_;
+  Keys seen_;
 };
 
 // ---- rotary positions ----------------------------------------------------------------------------------------------
@@ -503,8 +490,7 @@ ordered_json language_to_json(const LanguageConfig& config, const ordered_json& 
   }
   ordered_json out{{"architectures", {class_of(config.family)}}, {"model_type", config.family}};
   for (const auto& [key, value] : base.items())
-    if (harmless().contains(key) && !out.contains(key) && key != "layer_types" && key != "max_window_layers")
-      out[key] = value;
+    if (harmless(key) && !out.contains(key) && key != "layer_types" && key != "max_window_layers") out[key] = value;
   out["dtype"] = dtype;
   out["torch_dtype"] = dtype;
   out["vocab_size"] = config.vocab;

@@ -4,12 +4,12 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <set>
 #include <string_view>
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/unknown_keys.h"
 
 namespace strata {
 namespace {
@@ -20,17 +20,33 @@ using nlohmann::ordered_json;
 constexpr int64_t kMostRank = int64_t{1} << 20, kMostLayer = int64_t{1} << 20;
 constexpr const char* kAllLinear = "all-linear";
 
+const Keys& known() {
+  static const Keys keys{"alpha_pattern",
+                         "bias",
+                         "exclude_modules",
+                         "fan_in_fan_out",
+                         "layers_pattern",
+                         "layers_to_transform",
+                         "lora_alpha",
+                         "modules_to_save",
+                         "r",
+                         "rank_pattern",
+                         "target_modules",
+                         "use_rslora"};
+  return keys;
+}
+
 // Keys that say how an adapter was trained or started, not what it computes once its tensors are there.
-const std::set<std::string, std::less<>>& harmless() {
-  static const std::set<std::string, std::less<>> keys{"auto_mapping",      "base_model_name_or_path",
-                                                       "inference_mode",    "init_lora_weights",
-                                                       "lora_dropout",      "megatron_config",
-                                                       "megatron_core",     "peft_version",
-                                                       "qalora_group_size", "revision",
-                                                       "runtime_config",    "loftq_config",
-                                                       "eva_config",        "corda_config",
-                                                       "lora_ga_config",    "task_type",
-                                                       "peft_type"};
+const Keys& harmless() {
+  static const Keys keys{"auto_mapping",      "base_model_name_or_path",
+                         "inference_mode",    "init_lora_weights",
+                         "lora_dropout",      "megatron_config",
+                         "megatron_core",     "peft_version",
+                         "qalora_group_size", "revision",
+                         "runtime_config",    "loftq_config",
+                         "eva_config",        "corda_config",
+                         "lora_ga_config",    "task_type",
+                         "peft_type"};
   return keys;
 }
 
@@ -169,10 +185,6 @@ Number pattern_or(const std::vector<std::pair<PathExpression, Number>>& pattern,
   return usual;
 }
 
-bool says_something(const json& value) {
-  return !value.is_null() && value != json(false) && !(value.is_structured() && value.empty());
-}
-
 }  // namespace
 
 PathExpression::PathExpression(std::string text, Part part, const std::string& who) : text_(std::move(text)) {
@@ -243,21 +255,8 @@ PeftConfig peft_config_from_json(const std::string& text, const std::string& fil
   config.task_type = fields.text("task_type", config.task_type);
   check(fields, config);
 
-  const std::set<std::string, std::less<>> read{"r",
-                                                "lora_alpha",
-                                                "use_rslora",
-                                                "fan_in_fan_out",
-                                                "bias",
-                                                "target_modules",
-                                                "exclude_modules",
-                                                "layers_to_transform",
-                                                "layers_pattern",
-                                                "modules_to_save",
-                                                "rank_pattern",
-                                                "alpha_pattern"};
-  for (const auto& [key, value] : tree.items())
-    if (!read.contains(key) && !harmless().contains(key) && says_something(value))
-      fields.refuse(key.c_str(), "null or false: it changes what the adapter computes, or is not known here");
+  refuse_unknown_keys(tree, file,
+                      [](const std::string& key) { return known().contains(key) || harmless().contains(key); });
   // These started from other weights than the base model's unless they say otherwise.
   if (const json* init = fields.find("init_lora_weights"); init != nullptr && init->is_string()) {
     const auto kind = init->get<std::string>();

@@ -2,11 +2,11 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <unordered_map>
 
 #include "strata/base/error.h"
 #include "strata/formats/json_fields.h"
+#include "strata/formats/unknown_keys.h"
 
 namespace strata {
 namespace {
@@ -57,8 +57,6 @@ std::vector<std::string> read_labels(const JsonFields& fields) {
   return names;
 }
 
-using Keys = std::set<std::string, std::less<>>;
-
 // Keys that are read, or written whatever the file said.
 const Keys& known() {
   static const Keys keys{"architectures", "model_type",        "hidden_act",          "image_size",
@@ -70,78 +68,12 @@ const Keys& known() {
 }
 
 // Keys that say nothing about what the model computes at inference: rates of training, what a pooler or a decoder beside
-// the trunk would do, and what every class of transformers may write.
+// the trunk would do.
 const Keys& harmless() {
-  static const Keys keys{"attn_implementation",
-                         "attention_dropout",
-                         "attention_probs_dropout_prob",
-                         "auto_map",
-                         "bad_words_ids",
-                         "begin_suppress_tokens",
-                         "bos_token_id",
-                         "chunk_size_feed_forward",
-                         "classifier_dropout",
-                         "decoder_start_token_id",
-                         "diversity_penalty",
-                         "drop_path_rate",
-                         "dropout",
-                         "encoder_no_repeat_ngram_size",
-                         "encoder_stride",
-                         "eos_token_id",
-                         "exponential_decay_length_penalty",
-                         "finetuning_task",
-                         "forced_bos_token_id",
-                         "forced_eos_token_id",
-                         "gradient_checkpointing",
-                         "hidden_dropout_prob",
-                         "keys_to_ignore_at_inference",
-                         "length_penalty",
-                         "max_length",
-                         "min_length",
-                         "name_or_path",
-                         "no_repeat_ngram_size",
-                         "num_beam_groups",
-                         "num_beams",
-                         "num_return_sequences",
-                         "output_attentions",
-                         "output_hidden_states",
-                         "output_scores",
-                         "pad_token_id",
-                         "pooler_act",
-                         "pooler_output_size",
-                         "prefix",
-                         "problem_type",
-                         "remove_invalid_values",
-                         "repetition_penalty",
-                         "return_dict",
-                         "return_dict_in_generate",
-                         "sep_token_id",
-                         "suppress_tokens",
-                         "task_specific_params",
-                         "temperature",
-                         "tie_word_embeddings",
-                         "tokenizer_class",
-                         "top_k",
-                         "top_p",
-                         "torchscript",
-                         "transformers_version",
-                         "typical_p",
-                         "use_bfloat16",
-                         "use_cache",
+  static const Keys keys{"drop_path_rate", "encoder_stride",     "keys_to_ignore_at_inference",
+                         "pooler_act",     "pooler_output_size", "tie_word_embeddings",
                          "use_return_dict"};
   return keys;
-}
-
-// A key we do not know whose value could change what the model computes: a number, a text, true, a list or an object.
-void refuse_unknown(const json& config, const std::string& file) {
-  for (const auto& [key, value] : config.items()) {
-    if (known().contains(key) || harmless().contains(key) || key.starts_with("_")) continue;
-    if (value.is_null() || value == json(false)) continue;
-    if (key == "pruned_heads" && value.empty()) continue;
-    fail(file, ": ", key, ": found ", shown(value),
-         ", but no such key is known for a vision transformer, and it could change what the model computes; delete the "
-         "key if it does not");
-  }
 }
 
 }  // namespace
@@ -168,7 +100,9 @@ VitConfig vit_from_json(const json& json, const std::string& file, std::vector<s
   config.norm_eps = fields.number("layer_norm_eps", 1e-12, 0, 1);
   config.qkv_bias = fields.boolean("qkv_bias", true);
   config.init_std = fields.number("initializer_range", 0.02, 0, 1e6);
-  refuse_unknown(json, file);
+  refuse_unknown_keys(json, file, [](const std::string& key) {
+    return known().contains(key) || harmless().contains(key) || harmless_keys().contains(key) || key.starts_with("_");
+  });
   if (bare) {
     config.classes = 0;
     return config;

@@ -22,8 +22,8 @@ constexpr int kMostRepeats = 65'535;
 constexpr std::string_view kSpaces =
     R"(\t-\r\x20\x85\xa0\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 constexpr std::string_view kWord = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
-// Outside of brackets \w takes these as well: Oniguruma's table of the first 256 characters has them.
-constexpr std::string_view kAlsoWord = R"(\xb2\xb3\xb9\xbc-\xbe)";
+// Outside of brackets: Oniguruma's table of the first 256 characters has some more.
+constexpr std::string_view kWordAlone = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\xb2\xb3\xb9\xbc-\xbe)";
 constexpr std::string_view kHex = "0-9A-Fa-f";
 
 /// What one character may be: the inside of a class, or its complement; or, when no one class says it, a group of them.
@@ -395,7 +395,7 @@ class Translator {
     if (!more()) reject("a backslash stands at the end");
     const char c = text_[at_];
     if (const auto set = shorthand(options, false)) return of_set(*set);
-    const Set word{std::string(kWord) + std::string(kAlsoWord)};
+    const Set word{std::string(kWordAlone)};
     switch (c) {
       case 'b':
         return assertion("(?:(?<=" + word.text() + ")(?!" + word.text() + ")|(?<!" + word.text() +
@@ -454,7 +454,7 @@ class Translator {
     std::string inside;
     const char kind = static_cast<char>(c | 0x20);
     if (kind == 'w')
-      inside = std::string(kWord) + std::string(in_class ? "" : kAlsoWord);
+      inside = in_class ? kWord : kWordAlone;
     else if (kind == 's')
       inside = kSpaces;
     else if (kind == 'd')
@@ -488,7 +488,7 @@ class Translator {
     const Named* known = named(kCategories, name);
     if (!known) known = named(kPosix, name);
     if (name == "word" && !in_class)
-      set.inside = std::string(kWord) + std::string(kAlsoWord);
+      set.inside = kWordAlone;
     else if (known)
       set = {std::string(known->inside), known->negated};
     // A script alone, without what other scripts share with it, which PCRE2 adds.

@@ -17,7 +17,7 @@ namespace strata {
 namespace {
 
 // Processor's time for one text: a hundred times what published expressions need.
-constexpr double kSeconds = 1, kSecondsPerByte = 5e-6;
+constexpr double kSeconds = 0.1, kSecondsPerByte = 5e-6;
 // What one start may cost before the expression that looks at the clock takes over: a match counts its steps, but a step
 // can run over the whole text.
 constexpr size_t kQuickBytes = size_t{1} << 24, kFewestSteps = 16, kMostSteps = 10'000;

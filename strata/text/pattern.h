@@ -23,7 +23,7 @@ class Pattern {
   bool regex() const { return regex_; }
 
   /// Calls found(begin, end) for every match, in order. Expressions see ill-formed bytes as borders of the text and
-  /// never match them. Throws Error when the search takes more of the processor's time than a second and five
+  /// never match them. Throws Error when the search takes more of the processor's time than a tenth of a second and five
   /// microseconds a byte, a hundred times what published expressions take.
   void each_match(std::string_view text, const std::function<void(size_t, size_t)>& found) const;
   /// Throws Error also when the result would have more than `most` bytes.

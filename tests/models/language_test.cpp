@@ -228,8 +228,8 @@ TEST(LanguageConfigs, WhatCouldChangeTheMathsIsRefusedByName) {
   };
   refuses(
       "llama", "final_logit_softcapping", 30.0,
-      "final_logit_softcapping: expected no such key for this architecture, found 30.0, which could change what the "
-      "model computes; if it does not change the model, delete the key from config.json");
+      "final_logit_softcapping: expected no such key, found 30.0, which could change what the model computes; if it "
+      "does not change the model, delete the key");
   for (const char* key : {"attention_multiplier", "logits_scaling", "embedding_multiplier", "attn_logit_softcapping",
                           "rope_interleaved", "sliding_window", "use_logn_attn", "compression_config"})
     refuses("llama", key, key[0] == 'r' || key[0] == 'u' ? json(true) : json(3), key);

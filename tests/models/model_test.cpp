@@ -210,7 +210,7 @@ TEST(Model, RefusesKeysThatCouldChangeWhatItComputes) {
     SCOPED_TRACE(key);
     const Damaged folder;
     folder.set(key, value);
-    folder.refuses(std::string("config.json: ") + key + ": found ", "delete the key if it does not");
+    folder.refuses(std::string("config.json: ") + key + ": expected no such key", "delete the key");
   }
   const Damaged folder;
   for (const char* key : {"num_register_tokens", "layerscale_value"}) folder.set(key, nullptr);
