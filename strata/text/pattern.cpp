@@ -147,13 +147,12 @@ void Pattern::Search::each_match(std::string_view text, size_t offset,
     if (code == PCRE2_ERROR_CALLOUT)
       fail("regular expression ", in_quotes(pattern_.text_), ": expected to search a text in ", patience_.seconds,
            " seconds, gave up at byte ", offset + at, "; it needs a simpler expression or shorter texts");
-    if (code < 0)
-      fail("regular expression ", in_quotes(pattern_.text_), ": gave up at byte ", offset + at,
-           " of the text: ", message_of(code));
     const PCRE2_SIZE* const bounds = pcre2_get_ovector_pointer(data_.get());
-    // \K in a look-ahead can put the beginning behind the end or before the last match.
-    if (bounds[0] < at || bounds[1] < bounds[0])
-      fail("regular expression ", in_quotes(pattern_.text_), ": gave a match outside of the text that was left");
+    // \K can put the beginning behind the end or before the last match, where a look-ahead calls it.
+    const bool astray = code >= 0 && (bounds[0] < at || bounds[1] < bounds[0]);
+    if (code < 0 || astray)
+      fail("regular expression ", in_quotes(pattern_.text_), ": gave up at byte ", offset + at,
+           " of the text: ", astray ? "a match outside of what was left" : message_of(code));
     at = bounds[1];
     const bool empty = bounds[0] == bounds[1];
     // Right behind a match there is no empty one, for the programs that these expressions are written for.

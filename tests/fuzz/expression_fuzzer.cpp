@@ -1,4 +1,4 @@
-// Parser: strata/text/oniguruma.cpp
+// Parser: strata/text/oniguruma.cpp strata/text/pattern.cpp
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -19,15 +19,16 @@ constexpr std::string_view kTexts[] = {"", "a", "don't stop 1234\n\n  caf\xC3\xA
 }  // namespace
 
 // What PCRE2 makes of a translation takes a thousand times as long as translating, and a million times as long when it
-// repeats something by tens: such expressions, and long ones, are only translated.
+// repeats something by tens: such expressions, and long ones that are not refused, are only translated.
 bool worth_matching(std::string_view expression) {
-  constexpr size_t longest = 12;
+  constexpr size_t longest = 14, refused = 16 * 1024;
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   const size_t brace = expression.find('{');
   const std::string_view repeats = brace == std::string_view::npos ? "" : expression.substr(brace);
-  return expression.size() <= longest && std::adjacent_find(repeats.begin(), repeats.end(), [&](char a, char b) {
-                                           return digit(a) && digit(b);
-                                         }) == repeats.end();
+  return expression.size() > refused ||
+         (expression.size() <= longest && std::adjacent_find(repeats.begin(), repeats.end(), [&](char a, char b) {
+                                            return digit(a) && digit(b);
+                                          }) == repeats.end());
 }
 
 // An expression of a tokenizer.json: refused, or its matches are in the text, in order, apart, and all that replacing

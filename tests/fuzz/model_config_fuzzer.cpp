@@ -1,4 +1,4 @@
-// Parser: strata/formats/language_json.cpp strata/formats/vit_json.cpp
+// Parser: strata/formats/language_json.cpp strata/formats/vit_json.cpp strata/formats/unknown_keys.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// Parser: strata/formats/peft_config.cpp
+// Parser: strata/formats/peft_config.cpp strata/formats/unknown_keys.cpp
 #include <cstdint>
 #include <cstdlib>
 #include <string>
