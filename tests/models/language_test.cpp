@@ -329,6 +329,17 @@ TEST(LanguageConfigs, KeysOfPublishedCheckpointsDoNoHarm) {
   yarn.same_logits();
 }
 
+// transformers fails, or, of three channels, ramps both pairs as one.
+TEST(LanguageFiles, YarnOfAnOddNumberOfChannelsIsRefused) {
+  const Changed model("gpt_neox_odd");
+  json tree = model.config();
+  tree["rope_scaling"] = nullptr;
+  tree["rope_parameters"] = {
+      {"rope_type", "yarn"}, {"rope_theta", 500.0}, {"factor", 2.0}, {"partial_rotary_factor", 0.25}};
+  model.write(tree);
+  model.refuses("yarn expects an even number of channels to turn, got a share of 0.25 of 12");
+}
+
 TEST(LanguageFiles, BareModelsAndBuffersOpen) {
   for (const char* variant : {"gpt2", "llama_linear", "opt", "gpt_neox_sequential"}) {
     SCOPED_TRACE(variant);
