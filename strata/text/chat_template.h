@@ -28,7 +28,7 @@ struct RenderedChat {
 /// Jinja's operators, slices, filters, tests and the methods of texts and dicts. Runs as in transformers: trim_blocks
 /// and lstrip_blocks on, one last line end dropped, tojson without HTML escapes, raise_exception, strftime_now. A
 /// template sees the variables and nothing else, changes nothing but its own namespaces, and is cut off by limits.
-/// Case mapping is that of ASCII; whole numbers are those of 64 bits. Cheap to copy, safe to use from many threads.
+/// Whole numbers are those of 64 bits. Cheap to copy, safe to use from many threads.
 class ChatTemplate {
  public:
   /// Throws Error with the line for a malformed template; `name` stands in messages.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "strata/base/error.h"
+#include "strata/text/utf8.h"
 
 namespace strata {
 namespace {
@@ -20,24 +21,6 @@ constexpr int kDeepest = 200;
 constexpr int64_t kMostRepeats = 100'000;
 constexpr size_t kMostCopied = 64 << 20;  // bytes of text that repetitions read again
 constexpr uint32_t kLastCodePoint = 0x10ffff;
-
-void append(std::string& out, uint32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xc0 | code >> 6);
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xe0 | code >> 12);
-    out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | code >> 18);
-    out += static_cast<char>(0x80 | ((code >> 12) & 0x3f));
-    out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (code & 0x3f));
-  }
-}
 
 // A piece of the network under construction: entered at `first`, and every way out leads to `last`, a jump whose next is
 // still open.
@@ -153,22 +136,10 @@ class Parser {
 
   uint32_t character() {
     if (take('\\')) return escaped();
-    const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text_[at_ + i])); };
-    const uint32_t first = byte(0);
-    const size_t length = first < 0x80   ? 1
-                          : first < 0xc2 ? 0
-                          : first < 0xe0 ? 2
-                          : first < 0xf0 ? 3
-                          : first < 0xf5 ? 4
-                                         : 0;
-    if (length == 0 || at_ + length > text_.size()) reject("expected UTF-8, found other bytes");
-    uint32_t code = length == 1 ? first : first & (0x7fU >> length);
-    for (size_t i = 1; i < length; ++i) {
-      if ((byte(i) & 0xc0) != 0x80) reject("expected UTF-8, found other bytes");
-      code = code << 6 | (byte(i) & 0x3f);
-    }
-    at_ += length;
-    return code;
+    const Utf8Step step = utf8_step(text_.data() + at_, text_.data() + text_.size());
+    if (!step.valid()) reject("expected UTF-8, found other bytes");
+    at_ += step.bytes;
+    return step.point;
   }
 
   // ---- network
@@ -254,8 +225,8 @@ class Parser {
         const uint32_t begin = std::max(low, from), end = std::min(high, to);
         if (begin > end) continue;
         std::string first, last;
-        append(first, begin);
-        append(last, end);
+        append_utf8(first, begin);
+        append_utf8(last, end);
         const Piece more = encoded(first, last);
         piece = piece ? either(*piece, more) : more;
       }
@@ -434,7 +405,7 @@ class Parser {
     std::string text;
     while (!take('"')) {
       if (at_ >= text_.size() || next_is('\n')) expected("'\"' at the end of a text");
-      append(text, character());
+      append_utf8(text, character());
     }
     return literal(text);
   }

@@ -37,7 +37,8 @@ bool flag_of(const Value* value) {
 }
 
 // "a.b.0" looks into dicts and lists step by step.
-Value path_of(const Value& value, const Value& path) {
+Value path_of(const Value& value, const Value& path, Meter& meter) {
+  meter.charge(path.weight());
   if (!path.text()) return item(value, path);
   Value at = value;
   const std::string& text = *path.text();
@@ -66,15 +67,18 @@ std::string indented(const std::string& text, const Arguments& arguments, Meter&
   }
   const bool first = flag_of(arguments.get(1, "first")), blank = flag_of(arguments.get(2, "blank"));
   std::string out = first ? indent : "";
-  for (size_t begin = 0;;) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    meter.charge(1 + static_cast<int64_t>((end - begin + indent.size()) / 64));
-    if (begin > 0 && (blank || end > begin)) out += indent;
-    out.append(text, begin, end - begin);
-    if (end == text.size()) return out;
-    out += '\n';
-    begin = end + 1;
+  meter.charge(static_cast<int64_t>(text.size()));
+  bool begun = false;
+  const std::string ended = text + '\n';  // so the last line counts when it is empty
+  for (const std::string_view line : lines_of(ended, false)) {
+    meter.charge(1 + static_cast<int64_t>((line.size() + indent.size()) / 64));
+    if (std::exchange(begun, true)) {
+      out += '\n';
+      if (blank || !line.empty()) out += indent;
+    }
+    out += line;
   }
+  return out;
 }
 
 std::string escaped(const std::string& text, const Arguments&, Meter& meter) {
@@ -106,11 +110,21 @@ std::string escaped(const std::string& text, const Arguments&, Meter& meter) {
 
 // Jinja's own title: words begin after white space and opening brackets only.
 std::string titled(std::string_view text) {
-  std::string out = lower(text);
-  bool begins = true;
-  for (char& c : out) {
-    if (begins) c = upper(std::string_view(&c, 1))[0];
-    begins = c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || is_space({&c, 1});
+  std::string out;
+  const auto borders = [](std::string_view c) {
+    return std::string_view("-({[<").find(c) != std::string::npos || is_space(c);
+  };
+  const auto marks = characters(text);
+  for (size_t i = 0; i < marks.size();) {
+    if (borders(marks[i])) {
+      out += marks[i++];
+      continue;
+    }
+    const size_t first = i;
+    while (i < marks.size() && !borders(marks[i])) ++i;
+    const char* const rest = marks[first].data() + marks[first].size();
+    const char* const end = marks[i - 1].data() + marks[i - 1].size();
+    out += upper(marks[first]) + lower({rest, static_cast<size_t>(end - rest)});
   }
   return out;
 }
@@ -136,7 +150,8 @@ Value as_json(const Value& value, const Arguments& arguments, Meter& meter) {
       fail("tojson: expected separators of at most ", widest, " bytes together");
   }
   style.sort_keys = flag_of(arguments.get(3, "sort_keys"));
-  meter.charge(value.weight() * (style.indent > 0 ? 4 : 2));
+  constexpr int64_t columns_per_step = 32;
+  meter.charge(value.weight() * (2 + std::max(style.indent, 0) * value.depth() / columns_per_step));
   return Value::text(to_json(value, style));
 }
 
@@ -147,7 +162,7 @@ Value joined(const Value& value, const Arguments& arguments, Meter& meter) {
   std::string out;
   bool begun = false;
   for (const Value& entry : iterate(value, meter)) {
-    const Value part = path ? path_of(entry, *path) : entry;
+    const Value part = path ? path_of(entry, *path, meter) : entry;
     meter.charge(part.weight() + static_cast<int64_t>(separator.size() / 64));
     if (std::exchange(begun, true)) out += separator;
     out += to_text(part);
@@ -159,7 +174,7 @@ Value joined(const Value& value, const Arguments& arguments, Meter& meter) {
 std::vector<std::pair<Value, Value>> keyed(const Value& value, const Value* path, bool case_sensitive, Meter& meter) {
   std::vector<std::pair<Value, Value>> result;
   for (Value& entry : iterate(value, meter)) {
-    Value key = path && !path->is_none() ? path_of(entry, *path) : entry;
+    Value key = path && !path->is_none() ? path_of(entry, *path, meter) : entry;
     if (!case_sensitive) key = folded(key);
     meter.charge(key.weight() * 16);  // it is compared about so often
     result.emplace_back(std::move(key), std::move(entry));
@@ -230,16 +245,21 @@ Value dict_sorted(const Value& value, const Arguments& arguments, Meter& meter) 
   return in_order(std::move(entries), reverse);
 }
 
+// What map, select and their like go through: nothing of what is false, as none where a message has no calls.
+std::vector<Value> iterate_if_true(const Value& value, Meter& meter) {
+  return truthy(value) ? iterate(value, meter) : std::vector<Value>();
+}
+
 // map('filter', ...), map(attribute='a', default=b).
 Value mapped(const Value& value, const Arguments& arguments, Meter& meter) {
   const Value* path = arguments.get(SIZE_MAX, "attribute");
   const Value* fallback = arguments.get(SIZE_MAX, "default");
   if (!path && arguments.positional.empty()) fail("map: expected the name of a filter or attribute=...");
   std::vector<Value> items;
-  for (const Value& entry : iterate(value, meter)) {
+  for (const Value& entry : iterate_if_true(value, meter)) {
     meter.charge(1);
     if (path) {
-      const Value found = path_of(entry, *path);
+      const Value found = path_of(entry, *path, meter);
       items.push_back(found.is_undefined() && fallback ? *fallback : found);
     } else {
       items.push_back(apply_filter(text_of(arguments.positional[0], "map"), entry, arguments.after(1), meter));
@@ -254,9 +274,9 @@ Value selected(const Value& value, const Arguments& arguments, Meter& meter) {
   constexpr size_t first = ByAttribute ? 1 : 0;
   if (ByAttribute && arguments.positional.empty()) fail("selectattr: expected an attribute");
   std::vector<Value> items;
-  for (const Value& entry : iterate(value, meter)) {
+  for (const Value& entry : iterate_if_true(value, meter)) {
     meter.charge(1);
-    const Value subject = ByAttribute ? path_of(entry, arguments.positional[0]) : entry;
+    const Value subject = ByAttribute ? path_of(entry, arguments.positional[0], meter) : entry;
     const bool passes = arguments.positional.size() > first ? apply_test(text_of(arguments.positional[first], "select"),
                                                                          subject, arguments.after(first + 1), meter)
                                                             : truthy(subject);
@@ -277,7 +297,7 @@ Value summed(const Value& value, const Arguments& arguments, Meter& meter) {
     if (!part.is_integer() || __builtin_add_overflow(whole, part.as_integer(), &whole)) is_real = true;
   };
   if (start) add(*start);
-  for (const Value& entry : iterate(value, meter)) add(path && !path->is_none() ? path_of(entry, *path) : entry);
+  for (const Value& entry : iterate(value, meter)) add(path && !path->is_none() ? path_of(entry, *path, meter) : entry);
   return is_real ? Value::number(real) : Value::integer(whole);
 }
 
@@ -372,18 +392,20 @@ Value make_namespace(const Arguments& arguments) {
   return Value(Value::Data(std::move(made)));
 }
 
-Value make_dict(const Arguments& arguments) {
+Value make_dict(const Arguments& arguments, Meter& meter) {
   if (arguments.positional.size() > 1)
     fail("dict: expected at most one dict or list of pairs, found ", arguments.positional.size());
   Dict dict;
   for (const Value& from : arguments.positional) {
     if (from.dict()) {
+      meter.charge(from.weight());
       for (const auto& [key, held] : from.dict()->items) dict.set(key, held);
       continue;
     }
     if (!from.list()) fail("dict: expected a dict or a list of pairs, found ", type_name(from));
     for (const Value& pair : from.list()->items) {
       if (!pair.list() || pair.list()->items.size() != 2) fail("dict: expected pairs, found ", type_name(pair));
+      meter.charge(pair.weight());
       dict.set(pair.list()->items[0], pair.list()->items[1]);
     }
   }
@@ -402,8 +424,10 @@ std::string formatted_time(const std::string& format, std::time_t now) {
   return {buffer.data(), length};
 }
 
-bool is_case(const std::string& text, bool want_upper) {
-  return want_upper ? upper(text) == text && lower(text) != text : lower(text) == text && upper(text) != text;
+template <bool Upper>
+bool is_case(const Value& value, const Value*, Meter& meter) {
+  meter.charge(value.weight());
+  return value.text() && (Upper ? is_upper(*value.text()) : is_lower(*value.text()));
 }
 
 Value loop_attribute(const LoopState& loop, const std::string& name) {
@@ -553,7 +577,7 @@ constexpr std::array kTests = std::to_array<Test>({
     {{"iterable", ""}, of_value<is_iterable>},
     {{"le", "-"}, of_two<is_less_or_equal>},
     {{"lessthan", "-"}, of_two<is_less>},
-    {{"lower", ""}, of_value<[](const Value& value) { return value.text() && is_case(*value.text(), false); }>},
+    {{"lower", ""}, is_case<false>},
     {{"lt", "-"}, of_two<is_less>},
     {{"mapping", ""}, of_value<[](const Value& value) { return value.dict() != nullptr; }>},
     {{"ne", "-"}, of_two<is_not_equal>},
@@ -565,7 +589,7 @@ constexpr std::array kTests = std::to_array<Test>({
     {{"string", ""}, of_value<[](const Value& value) { return value.text() != nullptr; }>},
     {{"true", ""}, of_value<[](const Value& value) { return value.boolean() && *value.boolean(); }>},
     {{"undefined", ""}, of_value<[](const Value& value) { return value.is_undefined(); }>},
-    {{"upper", ""}, of_value<[](const Value& value) { return value.text() && is_case(*value.text(), true); }>},
+    {{"upper", ""}, is_case<true>},
 });
 
 }  // namespace
@@ -629,6 +653,7 @@ Value call_method(const Value& self, const std::string& name, const Arguments& a
     if (name == "get") {
       const Value *key = arguments.get(0, ""), *fallback = arguments.get(1, "");
       if (!key) fail("get: expected a key, found none");
+      meter.charge(key->weight());
       const Value* found = self.dict()->find(*key);
       return found ? *found : fallback ? *fallback : Value::none();
     }
@@ -661,7 +686,7 @@ Value call_global(const std::string& name, const Arguments& arguments, Meter& me
   check_arguments("function", *entry_of(kGlobals, name), arguments);
   if (name == "range") return make_range(arguments, meter);
   if (name == "namespace") return make_namespace(arguments);
-  if (name == "dict") return make_dict(arguments);
+  if (name == "dict") return make_dict(arguments, meter);
   const Value* text = arguments.get(0, name == "strftime_now" ? "format" : "message");
   if (!text) fail(name, ": expected a text, found none");
   if (name == "strftime_now") return Value::text(formatted_time(text_of(*text, name), now));
@@ -731,7 +756,10 @@ bool contains(const Value& container, const Value& value, Meter& meter) {
     meter.charge(container.weight());
     return find_text(*container.text(), *value.text(), 0) != std::string::npos;
   }
-  if (container.dict()) return container.dict()->find(value);
+  if (container.dict()) {
+    meter.charge(value.weight());
+    return container.dict()->find(value);
+  }
   if (container.is_undefined()) return false;
   if (!container.list()) fail("in: expected a list, dict or text to look in, found ", type_name(container));
   const auto& items = container.list()->items;

@@ -6,6 +6,7 @@
 
 #include "strata/base/error.h"
 #include "strata/text/jinja_value.h"
+#include "strata/text/utf8.h"
 
 namespace strata::jinja {
 namespace {
@@ -31,26 +32,6 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-void append_utf8(std::string& out, uint32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-    return;
-  }
-  const auto tail = [&](int shift) { out += static_cast<char>(0x80 | ((code >> shift) & 0x3f)); };
-  if (code < 0x800) {
-    out += static_cast<char>(0xc0 | code >> 6);
-  } else {
-    if (code < 0x10000) {
-      out += static_cast<char>(0xe0 | code >> 12);
-    } else {
-      out += static_cast<char>(0xf0 | code >> 18);
-      tail(12);
-    }
-    tail(6);
-  }
-  tail(0);
-}
-
 class Lexer {
  public:
   Lexer(std::string_view source, const std::string& name) : source_(normalised(source)), name_(name) {}
@@ -63,7 +44,7 @@ class Lexer {
       text_before(tag, minus, plus);
       if (tag == source_.size()) break;
       const char kind = source_[tag + 1];
-      advance(tag + 2 + (minus || (plus && kind != '{') ? 1 : 0));
+      advance(tag + 2 + (minus || plus ? 1 : 0));
       if (kind == '#')
         comment();
       else if (kind == '%')

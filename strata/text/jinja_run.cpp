@@ -258,7 +258,9 @@ class Interpreter {
       case Expression::Kind::item: {
         const Value value = part(0);
         if (value.text()) meter_.charge(value.weight());
-        return item(value, part(1));
+        const Value key = part(1);
+        meter_.charge(key.weight());
+        return item(value, key);
       }
       case Expression::Kind::slice:
         return slice(expression);
@@ -277,7 +279,7 @@ class Interpreter {
       case Expression::Kind::positive: {
         Value value = part(0);
         if (!value.is_number()) fail("expected a number after +, found ", type_name(value));
-        return value;
+        return value.is_integer() ? Value::integer(value.as_integer()) : value;  // +true is 1
       }
       case Expression::Kind::logical_not:
         return Value::boolean(!truthy(part(0)));
@@ -320,6 +322,7 @@ class Interpreter {
     Dict dict;
     for (size_t i = 0; i < expression.parts.size(); i += 2) {
       const Value key = evaluate(*expression.parts[i]);
+      meter_.charge(key.weight());
       dict.set(key, evaluate(*expression.parts[i + 1]));
     }
     return Value::dict(std::move(dict));
@@ -475,7 +478,7 @@ class Interpreter {
     } else if (op == "*") {
       over = __builtin_mul_overflow(a, b, &result);
     } else if (op == "**") {
-      if (b < 0) return Value::number(std::pow(static_cast<double>(a), static_cast<double>(b)));
+      if (b < 0) return real(op, static_cast<double>(a), static_cast<double>(b));
       result = 1;
       const bool small = a >= -1 && a <= 1;  // any power fits
       for (int64_t i = 0; i < (small ? b % 2 + 2 * (b > 1) : b) && !over; ++i)
@@ -493,11 +496,23 @@ class Interpreter {
     if (op == "+") return Value::number(a + b);
     if (op == "-") return Value::number(a - b);
     if (op == "*") return Value::number(a * b);
-    if (op == "**") return Value::number(std::pow(a, b));
+    if (op == "**") return Value::number(power(a, b));
     if (b == 0) fail("division by zero");
-    if (op == "//") return Value::number(std::floor(a / b));
-    const double rest = std::fmod(a, b);
-    return Value::number(rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest);
+    // What is left over is exact and has the divisor's sign, a zero too; the quotient of both rounded is not: 1 // 0.1 is 9.
+    double rest = std::fmod(a, b);
+    const bool across = rest != 0 && (rest < 0) != (b < 0);
+    if (op == "%") return Value::number(rest == 0 ? std::copysign(0.0, b) : across ? rest + b : rest);
+    const double quotient = (a - rest) / b - (across ? 1 : 0);
+    return Value::number(quotient == 0 ? std::copysign(0.0, a / b) : std::round(quotient));
+  }
+
+  static double power(double a, double b) {
+    if (a == 0 && b < 0) fail("division by zero");
+    const double result = std::pow(a, b);
+    if (std::isnan(result) && !std::isnan(a) && !std::isnan(b))
+      fail("expected a whole number as the power of a negative number, found ", b);
+    if (std::isinf(result) && std::isfinite(a) && std::isfinite(b)) fail("a power is beyond the range of a double");
+    return result;
   }
 
   Meter meter_;

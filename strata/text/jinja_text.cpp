@@ -1,8 +1,14 @@
 #include "strata/text/jinja_text.h"
 
+#include <unicode/bytestream.h>
+#include <unicode/casemap.h>
+#include <unicode/stringpiece.h>
+#include <unicode/uchar.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -12,23 +18,59 @@
 namespace strata::jinja {
 namespace {
 
-bool is_upper(char c) {
-  return c >= 'A' && c <= 'Z';
-}
-bool is_lower(char c) {
-  return c >= 'a' && c <= 'z';
-}
-bool is_letter(char c) {
-  return is_upper(c) || is_lower(c) || static_cast<unsigned char>(c) >= 0x80;
-}
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
-char to_upper(char c) {
-  return is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c;
+
+// Of no class where it is no UTF-8.
+UChar32 code_point(std::string_view character) {
+  const Utf8Step step = utf8_step(character.data(), character.data() + character.size());
+  return step.valid() ? static_cast<UChar32>(step.point) : U_SENTINEL;
 }
-char to_lower(char c) {
-  return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c;
+bool is_cased(std::string_view character) {
+  return u_hasBinaryProperty(code_point(character), UCHAR_CASED);
+}
+
+// Whether a letter is of one case, and none of the other or a title.
+bool all_cased(std::string_view text, UProperty wanted, UProperty other) {
+  bool any = false;
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at < end;) {
+    const Utf8Step step = utf8_step(at, end);
+    at += step.bytes;
+    const UChar32 code = step.valid() ? static_cast<UChar32>(step.point) : U_SENTINEL;
+    if (u_hasBinaryProperty(code, other) || u_istitle(code)) return false;
+    any = any || u_hasBinaryProperty(code, wanted);
+  }
+  return any;
+}
+
+// The case mappings of Unicode in full (an s of ß becomes two, a sigma looks at what is around it), of no language.
+using CaseMapping = void (*)(icu::StringPiece text, icu::ByteSink& sink, UErrorCode& status);
+std::string mapped(std::string_view text, CaseMapping mapping) {
+  if (text.size() > std::numeric_limits<int32_t>::max() / 4)
+    fail("expected a text of at most 512 MiB to change the case of, found ", text.size(), " bytes");
+  std::string out;
+  icu::StringByteSink<std::string> sink(&out);
+  UErrorCode status = U_ZERO_ERROR;
+  mapping(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())), sink, status);
+  if (U_FAILURE(status)) fail("changing the case of ", text.size(), " bytes failed: ", u_errorName(status));
+  return out;
+}
+
+// How one character begins a word: not always in upper case.
+std::string title_character(std::string_view character) {
+  return mapped(character, [](icu::StringPiece text, icu::ByteSink& sink, UErrorCode& status) {
+    icu::CaseMap::utf8ToTitle("", U_TITLECASE_WHOLE_STRING | U_TITLECASE_NO_BREAK_ADJUSTMENT, nullptr, text, sink,
+                              nullptr, status);
+  });
+}
+
+// The first character as a title, the others in lower case.
+std::string title_word(std::string_view word) {
+  if (word.empty()) return "";
+  const std::string_view first = word.substr(0, character_offset(word, 1));
+  return title_character(first) + lower(word).substr(lower(first).size());
 }
 
 const std::string& text_argument(const Value& value, std::string_view method) {
@@ -226,46 +268,58 @@ constexpr std::array kMethods = std::to_array<Signature>({{"strip", "-"},
                                                           {"removesuffix", "-"}});
 
 Value test_characters(const std::string& self, const std::string& name) {
-  const auto all = [&](auto predicate) {
-    return Value::boolean(!self.empty() && std::all_of(self.begin(), self.end(), predicate));
+  if (name == "isupper") return Value::boolean(is_upper(self));
+  if (name == "islower") return Value::boolean(is_lower(self));
+  if (self.empty()) return Value::boolean(false);
+  if (name == "isspace") return Value::boolean(leading_space(self) == self.size());
+  const auto holds = [&](std::string_view character) {
+    const UChar32 code = code_point(character);
+    const int32_t number = u_getIntPropertyValue(code, UCHAR_NUMERIC_TYPE);
+    if (name == "isdecimal") return number == U_NT_DECIMAL;
+    if (name == "isdigit") return number == U_NT_DECIMAL || number == U_NT_DIGIT;
+    if (name == "isnumeric") return number != U_NT_NONE;
+    return u_isalpha(code) || (name == "isalnum" && number != U_NT_NONE);
   };
-  if (name == "isdigit" || name == "isdecimal" || name == "isnumeric") return all(is_digit);
-  if (name == "isalpha") return all(is_letter);
-  if (name == "isalnum") return all([](char c) { return is_letter(c) || is_digit(c); });
-  if (name == "isspace") return Value::boolean(!self.empty() && leading_space(self) == self.size());
-  const bool want_upper = name == "isupper";
-  return Value::boolean(std::any_of(self.begin(), self.end(), want_upper ? is_upper : is_lower) &&
-                        std::none_of(self.begin(), self.end(), want_upper ? is_lower : is_upper));
+  const auto all = characters(self);
+  return Value::boolean(std::all_of(all.begin(), all.end(), holds));
 }
 
 }  // namespace
 
 std::string upper(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), to_upper);
-  return out;
+  return mapped(text, [](icu::StringPiece source, icu::ByteSink& sink, UErrorCode& status) {
+    icu::CaseMap::utf8ToUpper("", 0, source, sink, nullptr, status);
+  });
 }
 
 std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), to_lower);
-  return out;
+  return mapped(text, [](icu::StringPiece source, icu::ByteSink& sink, UErrorCode& status) {
+    icu::CaseMap::utf8ToLower("", 0, source, sink, nullptr, status);
+  });
 }
 
 std::string capitalised(std::string_view text) {
-  std::string out = lower(text);
-  if (!out.empty()) out[0] = to_upper(out[0]);
-  return out;
+  return title_word(text);
 }
 
 std::string title(std::string_view text) {
-  std::string out(text);
-  bool inside = false;
-  for (char& c : out) {
-    c = inside ? to_lower(c) : to_upper(c);
-    inside = is_letter(c);
+  std::string out;
+  size_t word = 0, at = 0;  // a word ends with the first character that has no case
+  for (const std::string_view character : characters(text)) {
+    at += character.size();
+    if (is_cased(character)) continue;
+    out += title_word(text.substr(word, at - word));
+    word = at;
   }
-  return out;
+  return out + title_word(text.substr(word));
+}
+
+bool is_upper(std::string_view text) {
+  return all_cased(text, UCHAR_UPPERCASE, UCHAR_LOWERCASE);
+}
+
+bool is_lower(std::string_view text) {
+  return all_cased(text, UCHAR_LOWERCASE, UCHAR_UPPERCASE);
 }
 
 std::string_view stripped(std::string_view text, const std::string* marks, bool left, bool right) {
@@ -360,6 +414,7 @@ Value call_text_method(const std::string& self, const std::string& name, const A
   }
   if (name == "startswith" || name == "endswith") {
     const auto part = part_of(self, arguments, name);
+    meter.charge(needed().weight());
     return Value::boolean(any_text(needed(), name, [&](const std::string& text) {
       return part && (name == "startswith" ? part->text.starts_with(text) : part->text.ends_with(text));
     }));

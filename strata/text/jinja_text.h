@@ -8,11 +8,14 @@
 
 namespace strata::jinja {
 
-/// Python's methods of str, as templates use them. Cases change for the letters of ASCII only.
+/// Python's methods of str, as templates use them, for all of Unicode.
 std::string upper(std::string_view text);
 std::string lower(std::string_view text);
 std::string capitalised(std::string_view text);
 std::string title(std::string_view text);
+/// Whether there is a letter of this case and none of another.
+bool is_upper(std::string_view text);
+bool is_lower(std::string_view text);
 /// Without what is white space, or one of `characters` if given, at the ends asked for.
 std::string_view stripped(std::string_view text, const std::string* characters, bool left, bool right);
 std::string replaced(std::string_view text, std::string_view from, std::string_view to, int64_t most, Meter& meter);

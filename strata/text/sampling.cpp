@@ -186,8 +186,7 @@ void narrow(const Sampling& sampling, std::span<float> logits) {
   // Far below, quotients of logits are beyond a float's range, and all but the largest have long lost their chance.
   constexpr double least_temperature = 1e-30;
   if (sampling.temperature != 1 && sampling.temperature > 0)
-    for (float& logit : logits)
-      logit = static_cast<float>(logit / std::max(sampling.temperature, least_temperature));
+    for (float& logit : logits) logit = static_cast<float>(logit / std::max(sampling.temperature, least_temperature));
   if (sampling.top_k > 0) keep_top_k(sampling.top_k, logits);
   if (sampling.top_p < 1) keep_top_p(sampling.top_p, logits);
   if (sampling.min_p > 0) keep_min_p(sampling.min_p, logits);

@@ -23,9 +23,10 @@ std::string render(const std::string& source, const ordered_json& variables = or
   return ChatTemplate(source).render(variables).text;
 }
 
-std::string refusal(const std::string& source, const ordered_json& variables = ordered_json::object()) {
+std::string refusal(const std::string& source, const ordered_json& variables = ordered_json::object(),
+                    const ChatTemplateLimits& limits = {}) {
   try {
-    return "printed " + render(source, variables).substr(0, 200);
+    return "printed " + ChatTemplate(source).render(variables, limits).text.substr(0, 200);
   } catch (const Error& error) {
     return error.what();
   }
@@ -142,6 +143,10 @@ TEST(ChatTemplate, WrongOperationsAreRefused) {
                              "{{ 1 / 0 }}",
                              "{{ 9223372036854775807 + 1 }}",
                              "{{ 10 ** 100 }}",
+                             "{{ 0 ** -1 }}",
+                             "{{ 0.0 ** -1 }}",
+                             "{{ (-8) ** 0.5 }}",
+                             "{{ 2.0 ** 10000 }}",
                              "{{ [1] | nonesuch }}",
                              "{{ 1 is nonesuch }}",
                              "{{ missing() }}",
@@ -246,6 +251,26 @@ TEST(ChatTemplate, LongSearchesEnd) {
   EXPECT_EQ(render("{% set x = 'a' * 4000000 %}{% set y = 'a' * 2000000 %}{{ x.find(y ~ 'b') }} {{ x.rfind('b' ~ y) }} "
                    "{{ x.count(y ~ 'b') }} {{ x.split(y ~ 'b') | length }} {{ (y ~ 'b') in x }}"),
             "-1 -1 0 1 False");
+}
+
+// What looks at a long text, or makes one, pays for all of it.
+TEST(ChatTemplate, LongTextsAreNotFree) {
+  const std::string texts = "{% set s = 'a' * 2000000 %}{% set d = {'b': 1} %}{% set e = {s: 1} %}";
+  for (const char* each :
+       {"{{ s in d }}", "{{ d[s] }}", "{{ d.get(s) }}", "{% set e = {s: 1} %}", "{{ s is upper }}",
+        "{{ dict([(s, 1)]) | length }}", "{{ dict(e) | length }}", "{{ [d] | map(attribute=s) | list }}"})
+    EXPECT_THAT(refusal(texts + "{% for i in range(30000) %}" + each + "{% endfor %}", ordered_json::object(),
+                        {.steps = 1'000'000}),
+                testing::HasSubstr("steps of work"))
+        << each;
+  EXPECT_THAT(refusal(texts + "{{ (s ~ 'c').startswith((s ~ 'b',) * 1000) }}"), testing::HasSubstr("steps of work"));
+}
+
+TEST(ChatTemplate, BytesThatAreNoTextKeepTheirCase) {
+  EXPECT_EQ(render("{{ 'y\xffz\xe9' | upper }} {{ 'Y\xffZ\xe9' | lower }} {{ '\xff' is upper }}"),
+            "Y\xffZ\xe9 y\xffz\xe9 False");
+  EXPECT_EQ(render("{{ '\xffyZ' | capitalize }} {{ 'y\xffzZ'.title() }} {{ '\xff'.isalpha() }}"),
+            "\xffyz Y\xffZz False");
 }
 
 TEST(ChatTemplate, NamespacesThatHoldThemselvesAreFreed) {
