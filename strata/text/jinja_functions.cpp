@@ -21,7 +21,7 @@ namespace {
 constexpr std::array kDictMethods =
     std::to_array<Signature>({{"keys", ""}, {"values", ""}, {"items", ""}, {"get", "- -"}});
 constexpr std::array kListMethods = std::to_array<Signature>({{"index", "-"}, {"count", "-"}});
-constexpr std::array kLoopMethods = std::to_array<Signature>({{"cycle", "*"}});
+constexpr std::array kLoopMethods = std::to_array<Signature>({{"cycle", "*"}, {"changed", "*"}});
 constexpr std::array kGlobals = std::to_array<Signature>({{"range", "- - -"},
                                                           {"namespace", "*"},
                                                           {"dict", "*"},
@@ -136,9 +136,10 @@ Value as_json(const Value& value, const Arguments& arguments, Meter& meter) {
   style.ascii = flag_of(arguments.get(0, "ensure_ascii"));
   const Value* indent = arguments.get(1, "indent");
   if (indent && !indent->is_none()) {
-    const int64_t width = integer_of(*indent, "tojson");
-    if (width < 0 || width > widest) fail("tojson: expected an indent from 0 to ", widest, ", found ", width);
-    style.indent = static_cast<int>(width);
+    const int64_t width = indent->text() ? std::ssize(*indent->text()) : integer_of(*indent, "tojson");
+    if (width > widest) fail("tojson: expected an indent of at most ", widest, ", found ", width);
+    style.indent =
+        indent->text() ? *indent->text() : std::string(static_cast<size_t>(std::max<int64_t>(width, 0)), ' ');
     style.item_separator = ",";
   }
   if (const Value* separators = arguments.get(2, "separators"); separators && !separators->is_none()) {
@@ -151,7 +152,8 @@ Value as_json(const Value& value, const Arguments& arguments, Meter& meter) {
   }
   style.sort_keys = flag_of(arguments.get(3, "sort_keys"));
   constexpr int64_t columns_per_step = 32;
-  meter.charge(value.weight() * (2 + std::max(style.indent, 0) * value.depth() / columns_per_step));
+  const int64_t width = style.indent ? std::ssize(*style.indent) : 0;
+  meter.charge(value.weight() * (2 + width * value.depth() / columns_per_step));
   return Value::text(to_json(value, style));
 }
 
@@ -170,7 +172,7 @@ Value joined(const Value& value, const Arguments& arguments, Meter& meter) {
   return Value::text(std::move(out));
 }
 
-// What sort, unique, min and max order by.
+// What unique, min and max order by.
 std::vector<std::pair<Value, Value>> keyed(const Value& value, const Value* path, bool case_sensitive, Meter& meter) {
   std::vector<std::pair<Value, Value>> result;
   for (Value& entry : iterate(value, meter)) {
@@ -203,10 +205,45 @@ Value in_order(std::vector<std::pair<Value, Value>> entries, bool reverse) {
   return Value::list(std::move(items));
 }
 
+// By one attribute after the other, as in "role,name". Those that are equal are never asked which is less, so what lacks
+// the attribute stays in its order.
 Value sorted(const Value& value, const Arguments& arguments, Meter& meter) {
-  auto entries = keyed(value, arguments.get(2, "attribute"), flag_of(arguments.get(1, "case_sensitive")), meter);
-  const bool reverse = flag_of(arguments.get(0, "reverse"));
-  return in_order(std::move(entries), reverse);
+  const Value* path = arguments.get(2, "attribute");
+  std::vector<Value> paths;
+  if (path && path->text()) {
+    meter.charge(std::ssize(*path->text()));
+    for (size_t begin = 0; begin <= path->text()->size();) {
+      const size_t end = std::min(path->text()->find(',', begin), path->text()->size());
+      paths.push_back(Value::text(path->text()->substr(begin, end - begin)));
+      begin = end + 1;
+    }
+  } else {
+    paths.push_back(path ? *path : Value::none());
+  }
+  const bool reverse = flag_of(arguments.get(0, "reverse")),
+             case_sensitive = flag_of(arguments.get(1, "case_sensitive"));
+  const auto items = iterate(value, meter);
+  std::vector<std::vector<Value>> keys(items.size());
+  for (size_t i = 0; i < items.size(); ++i)
+    for (const Value& by : paths) {
+      const Value key = by.is_none() ? items[i] : path_of(items[i], by, meter);
+      meter.charge(key.weight() * 16);  // it is compared about so often
+      keys[i].push_back(case_sensitive ? key : folded(key));
+    }
+  std::vector<size_t> order(items.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    const auto &x = keys[reverse ? b : a], &y = keys[reverse ? a : b];
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (equal(x[i], y[i])) continue;
+      if (const auto sign = compare(x[i], y[i], true); sign != 0) return sign < 0;
+    }
+    return a < b;
+  });
+  std::vector<Value> result;
+  result.reserve(order.size());
+  for (const size_t i : order) result.push_back(items[i]);
+  return Value::list(std::move(result));
 }
 
 Value unique(const Value& value, const Arguments& arguments, Meter& meter) {
@@ -285,9 +322,22 @@ Value selected(const Value& value, const Arguments& arguments, Meter& meter) {
   return Value::list(std::move(items));
 }
 
+Value joined_lists(const Value& value, const Value* path, const Value& start, Meter& meter) {
+  std::vector<Value> items = iterate(start, meter);
+  for (const Value& entry : iterate(value, meter)) {
+    const Value part = path && !path->is_none() ? path_of(entry, *path, meter) : entry;
+    if (!part.list() || part.list()->tuple != start.list()->tuple)
+      fail("sum: expected ", type_name(start), " as the start is, found ", type_name(part));
+    const auto more = iterate(part, meter);
+    items.insert(items.end(), more.begin(), more.end());
+  }
+  return Value::list(std::move(items), start.list()->tuple);
+}
+
 Value summed(const Value& value, const Arguments& arguments, Meter& meter) {
   const Value* path = arguments.get(0, "attribute");
   const Value* start = arguments.get(1, "start");
+  if (start && start->list()) return joined_lists(value, path, *start, meter);
   int64_t whole = 0;
   double real = 0;
   bool is_real = false;
@@ -331,7 +381,7 @@ std::string trimmed(const std::string& text, const Arguments& arguments, Meter&)
 }
 
 std::string formatted(const std::string& text, const Arguments& arguments, Meter& meter) {
-  return percent_format(text, arguments.positional, meter);
+  return percent_format(text, arguments.positional, true, meter);
 }
 
 std::string as_it_is(std::string text) {
@@ -528,10 +578,23 @@ bool of_two(const Value& value, const Value* other, Meter&) {
 bool is_iterable(const Value& value) {
   return value.text() || value.list() || value.dict() || value.is_undefined();
 }
+// What is left of a division that cuts towards zero.
+double remainder_of(const Value& value, const Value& by, std::string_view who) {
+  if (!value.is_number() || !by.is_number())
+    fail(who, ": expected numbers, found ", type_name(value), " and ", type_name(by));
+  if (by.as_number() == 0) fail(who, ": expected a number other than 0");
+  if (!value.is_integer() || !by.is_integer()) return std::fmod(value.as_number(), by.as_number());
+  // -1 leaves nothing, and the smallest integer overflows on it.
+  return by.as_integer() == -1 ? 0 : static_cast<double>(value.as_integer() % by.as_integer());
+}
 bool is_divisible(const Value& value, const Value& other) {
-  const int64_t by = integer_of(other, "the test divisibleby");
-  if (by == 0) fail("the test divisibleby: expected a number other than 0");
-  return by == -1 || integer_of(value, "the test divisibleby") % by == 0;
+  return remainder_of(value, other, "the test divisibleby") == 0;
+}
+bool is_even(const Value& value) {
+  return remainder_of(value, Value::integer(2), "the test even") == 0;
+}
+bool is_odd(const Value& value) {
+  return std::abs(remainder_of(value, Value::integer(2), "the test odd")) == 1;
 }
 bool is_same(const Value& value, const Value& other) {
   return value.data().index() == other.data().index() && equal(value, other);
@@ -565,7 +628,7 @@ constexpr std::array kTests = std::to_array<Test>({
     {{"divisibleby", "num"}, of_two<is_divisible>},
     {{"eq", "-"}, of_two<equal>},
     {{"equalto", "-"}, of_two<equal>},
-    {{"even", ""}, of_value<[](const Value& value) { return integer_of(value, "the test even") % 2 == 0; }>},
+    {{"even", ""}, of_value<is_even>},
     {{"false", ""}, of_value<[](const Value& value) { return value.boolean() && !*value.boolean(); }>},
     {{"float", ""}, of_value<[](const Value& value) { return value.is_number() && !value.is_integer(); }>},
     {{"ge", "-"}, of_two<is_greater_or_equal>},
@@ -583,7 +646,7 @@ constexpr std::array kTests = std::to_array<Test>({
     {{"ne", "-"}, of_two<is_not_equal>},
     {{"none", ""}, of_value<[](const Value& value) { return value.is_none(); }>},
     {{"number", ""}, of_value<[](const Value& value) { return value.is_number(); }>},
-    {{"odd", ""}, of_value<[](const Value& value) { return integer_of(value, "the test odd") % 2 != 0; }>},
+    {{"odd", ""}, of_value<is_odd>},
     {{"sameas", "other"}, of_two<is_same>},
     {{"sequence", ""}, of_value<is_iterable>},
     {{"string", ""}, of_value<[](const Value& value) { return value.text() != nullptr; }>},
@@ -661,6 +724,15 @@ Value call_method(const Value& self, const std::string& name, const Arguments& a
     std::vector<Value> values;
     for (const auto& [key, held] : self.dict()->items) values.push_back(held);
     return Value::list(std::move(values));
+  }
+  if (self.loop() && name == "changed") {
+    const auto last = self.loop()->changed.lock();
+    if (!last) fail("loop.changed: the loop has ended");
+    Value given = Value::list(arguments.positional, true);
+    meter.charge(given.weight());
+    if (equal(*last, given)) return Value::boolean(false);
+    *last = std::move(given);
+    return Value::boolean(true);
   }
   const Value* first = arguments.get(0, "");
   if (!first) fail(name, ": expected an argument, found none");

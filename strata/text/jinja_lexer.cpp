@@ -32,6 +32,8 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+constexpr size_t kLongestNumber = 100;
+
 class Lexer {
  public:
   Lexer(std::string_view source, const std::string& name) : source_(normalised(source)), name_(name) {}
@@ -192,7 +194,28 @@ class Lexer {
     push(Token::Kind::name, source_.substr(begin, at_ - begin));
   }
 
+  // 0x1F, 0o17 or 0b11; false when none begins here.
+  bool prefixed_number() {
+    const char mark =
+        at_ + 1 < source_.size() && source_[at_] == '0' ? static_cast<char>(source_[at_ + 1] | 0x20) : ' ';
+    const std::string_view known = mark == 'x'   ? "0123456789abcdefABCDEF"
+                                   : mark == 'o' ? "01234567"
+                                   : mark == 'b' ? "01"
+                                                 : "";
+    const auto is_known = [&](size_t at) {
+      return at < source_.size() && known.find(source_[at]) != std::string_view::npos;
+    };
+    size_t end = at_ + 2;
+    while (is_known(end) || (end < source_.size() && source_[end] == '_' && is_known(end + 1))) ++end;
+    if (known.empty() || end == at_ + 2) return false;
+    if (end - at_ > kLongestNumber) reject("a number of ", end - at_, " digits");
+    push(Token::Kind::integer, source_.substr(at_, end - at_));
+    at_ = end;
+    return true;
+  }
+
   void number() {
+    if (prefixed_number()) return;
     std::string digits;
     const auto take_digits = [&] {
       while (at_ < source_.size() && (is_digit(source_[at_]) || (source_[at_] == '_' && at_ + 1 < source_.size() &&
@@ -209,7 +232,7 @@ class Lexer {
       digits += source_[at_++];
       take_digits();
     }
-    if (at_ < source_.size() && (source_[at_] == 'e' || source_[at_] == 'E')) {
+    if (!index && at_ < source_.size() && (source_[at_] == 'e' || source_[at_] == 'E')) {
       size_t next = at_ + 1;
       if (next < source_.size() && (source_[next] == '-' || source_[next] == '+')) ++next;
       if (next < source_.size() && is_digit(source_[next])) {
@@ -219,9 +242,9 @@ class Lexer {
         take_digits();
       }
     }
-    if (at_ < source_.size() && starts_name(source_[at_]))
-      reject("expected a number, found '", digits, source_[at_], "'");
-    if (digits.size() > 100) reject("a number of ", digits.size(), " digits");
+    if (whole && digits.starts_with('0') && digits.find_first_not_of('0') != std::string::npos)
+      reject("expected a number without leading zeros, found '", digits.substr(0, 40), "'");
+    if (digits.size() > kLongestNumber) reject("a number of ", digits.size(), " digits");
     push(whole ? Token::Kind::integer : Token::Kind::number, std::move(digits));
   }
 

@@ -219,7 +219,7 @@ Value rounded(const Value& value, const Arguments& arguments, Meter& /*meter*/) 
   return Value::number((kind == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale + 0.0);  // no -0
 }
 
-std::string percent_format(const std::string& format, const std::vector<Value>& values, Meter& meter) {
+std::string percent_format(const std::string& format, const std::vector<Value>& values, bool need_all, Meter& meter) {
   constexpr size_t most_precise = 100;
   std::string out;
   size_t next = 0;
@@ -248,7 +248,7 @@ std::string percent_format(const std::string& format, const std::vector<Value>& 
     meter.charge(value.weight());
     out += formatted(value, kind, precision);
   }
-  if (next < values.size()) fail("format: expected ", next, " values, found ", values.size());
+  if (need_all && next < values.size()) fail("format: expected ", next, " values, found ", values.size());
   return out;
 }
 

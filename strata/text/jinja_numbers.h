@@ -22,7 +22,8 @@ Value to_integer(const Value& value, const Arguments& arguments, Meter& meter);
 Value to_number(const Value& value, const Arguments& arguments, Meter& meter);
 Value rounded(const Value& value, const Arguments& arguments, Meter& meter);
 
-/// text % values, as far as %s %r %d %i %x %f go, with a precision as in %.3f.
-std::string percent_format(const std::string& format, const std::vector<Value>& values, Meter& meter);
+/// text % values, as far as %s %r %d %i %x %f go, with a precision as in %.3f. Throws Error for values left over if all are
+/// needed.
+std::string percent_format(const std::string& format, const std::vector<Value>& values, bool need_all, Meter& meter);
 
 }  // namespace strata::jinja

@@ -195,15 +195,25 @@ class Parser {
   // Placed where a filter takes its input from: the text of a body.
   ExpressionPtr empty_text() { return make(Expression::Kind::name, ""); }
 
-  std::vector<std::string> targets() {
-    std::vector<std::string> names;
-    const bool brackets = take_symbol("(");
-    do {
-      if (!names.empty() && now().kind != Kind::name) break;  // a comma at the end
-      names.push_back(assignable());
-    } while (take_symbol(","));
-    if (brackets) need_symbol(")");
-    return names;
+  // a | a, b | (a, (b, c)) | (a,)
+  Target target() {
+    Target first = one_target();
+    if (!is_symbol(",")) return first;
+    Target tuple;
+    tuple.parts.push_back(std::move(first));
+    while (take_symbol(",")) {
+      if (is_symbol(")")) break;
+      tuple.parts.push_back(one_target());
+    }
+    return tuple;
+  }
+
+  Target one_target() {
+    const Deeper deeper(*this);
+    if (!take_symbol("(")) return {assignable(), {}};
+    Target inner = target();
+    need_symbol(")");
+    return inner;
   }
 
   std::string assignable() {
@@ -217,7 +227,7 @@ class Parser {
   void for_loop(Body& body) {
     auto& loop = add(body, Statement::Kind::for_loop);
     next();
-    loop.targets = targets();
+    loop.target = target();
     if (!take_name("in")) expected("'in'");
     loop.value = tuple_or_expression(false);
     if (take_name("if")) loop.condition = expression();
@@ -257,18 +267,18 @@ class Parser {
     auto& set = add(body, Statement::Kind::set);
     next();
     if (now().kind == Kind::name && after().kind == Kind::symbol && after().text == ".") {
-      set.targets = {assignable()};
+      set.target.name = assignable();
       next();
       set.attribute = name("an attribute of a namespace");
     } else {
-      set.targets = targets();
+      set.target = target();
     }
     if (take_symbol("=")) {
       set.value = tuple_or_expression();
       end_block();
       return;
     }
-    if (set.targets.size() != 1) expected("'='");
+    if (!set.target.parts.empty()) expected("'='");
     set.kind = Statement::Kind::set_body;
     if (is_symbol("|")) set.value = filter_chain_after(empty_text());
     end_block();
@@ -280,8 +290,8 @@ class Parser {
     next();
     with.value = make(Expression::Kind::tuple, "");
     while (now().kind != Kind::block_end) {
-      if (!with.targets.empty()) need_symbol(",");
-      with.targets.push_back(assignable());
+      if (!with.names.empty()) need_symbol(",");
+      with.names.push_back(assignable());
       need_symbol("=");
       adopt(*with.value, expression());
     }
@@ -487,8 +497,12 @@ class Parser {
     const std::string& text = now().text;
     ExpressionPtr made;
     if (now().kind == Kind::integer) {
+      const bool prefixed = text.size() > 2 && !(text[1] >= '0' && text[1] <= '9');
+      const int base = !prefixed ? 10 : (text[1] | 0x20) == 'x' ? 16 : (text[1] | 0x20) == 'o' ? 8 : 2;
+      std::string digits = prefixed ? text.substr(2) : text;
+      std::erase(digits, '_');
       int64_t value = 0;
-      if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc())
+      if (std::from_chars(digits.data(), digits.data() + digits.size(), value, base).ec != std::errc())
         reject("expected a whole number below 2^63, found ", text);
       made = literal(Value::integer(value));
     } else {

@@ -129,7 +129,7 @@ class Interpreter {
         std::vector<Value> values;
         for (const auto& part : statement.value->parts) values.push_back(evaluate(*part));
         const Inside inside(*this, scope_);
-        for (size_t i = 0; i < values.size(); ++i) scope_->set(statement.targets[i], std::move(values[i]));
+        for (size_t i = 0; i < values.size(); ++i) scope_->set(statement.names[i], std::move(values[i]));
         return execute(statement.body);
       }
       case Statement::Kind::macro:
@@ -180,18 +180,19 @@ class Interpreter {
     return evaluate(*statement.value);
   }
 
-  void assign(const std::vector<std::string>& targets, const Value& value) {
-    if (targets.size() == 1) return scope_->set(targets[0], value);
+  void assign(const Target& target, const Value& value) {
+    if (target.parts.empty()) return scope_->set(target.name, value);
     const auto items = iterate(value, meter_);
-    if (items.size() != targets.size()) fail("expected ", targets.size(), " values to unpack, found ", items.size());
-    for (size_t i = 0; i < targets.size(); ++i) scope_->set(targets[i], items[i]);
+    const auto& parts = target.parts;
+    if (items.size() != parts.size()) fail("expected ", parts.size(), " values to unpack, found ", items.size());
+    for (size_t i = 0; i < parts.size(); ++i) assign(parts[i], items[i]);
   }
 
   void set(const Statement& statement, Value value) {
-    if (statement.attribute.empty()) return assign(statement.targets, value);
-    const Value target = lookup(statement.targets[0]);
+    if (statement.attribute.empty()) return assign(statement.target, value);
+    const Value target = lookup(statement.target.name);
     if (!target.space())
-      fail("expected '", statement.targets[0], "' to be a namespace, whose attributes can be set, found ",
+      fail("expected '", statement.target.name, "' to be a namespace, whose attributes can be set, found ",
            type_name(target));
     target.space()->items.insert_or_assign(statement.attribute, std::move(value));
   }
@@ -202,7 +203,7 @@ class Interpreter {
       std::vector<Value> kept;
       const Inside inside(*this, scope_);
       for (const Value& entry : items) {
-        assign(loop.targets, entry);
+        assign(loop.target, entry);
         if (truthy(evaluate(*loop.condition))) kept.push_back(entry);
       }
       items = std::move(kept);
@@ -212,13 +213,15 @@ class Interpreter {
       return execute(loop.otherwise);
     }
     const Value list = Value::list(std::move(items));
+    const auto changed = std::make_shared<Value>();
     Flow flow = Flow::on;
     for (size_t i = 0; i < list.list()->items.size() && flow != Flow::leave_loop; ++i) {
       meter_.charge(4);  // a scope
       const Inside inside(*this, scope_);
-      assign(loop.targets, list.list()->items[i]);
-      scope_->set("loop",
-                  Value(Value::Data(std::make_shared<const LoopState>(LoopState{list, static_cast<int64_t>(i)}))));
+      assign(loop.target, list.list()->items[i]);
+      scope_->set(
+          "loop",
+          Value(Value::Data(std::make_shared<const LoopState>(LoopState{list, static_cast<int64_t>(i), changed}))));
       flow = execute(loop.body);
     }
     return Flow::on;
@@ -438,7 +441,10 @@ class Interpreter {
     if (op == "*" && left.is_integer() && (right.text() || right.list())) return repeated(right, left.as_integer());
     if (op == "%" && left.text()) {
       const bool tuple = right.list() && right.list()->tuple;
-      return Value::text(percent_format(*left.text(), tuple ? right.list()->items : std::vector<Value>{right}, meter_));
+      // A list or dict may hold what the format does not ask for.
+      const bool need_all = tuple || !(right.list() || right.dict() || right.is_undefined());
+      const auto values = tuple ? right.list()->items : std::vector<Value>{right};
+      return Value::text(percent_format(*left.text(), values, need_all, meter_));
     }
     if (!left.is_number() || !right.is_number())
       fail("expected two numbers", op == "+" ? ", two texts or two lists" : "", " for ", op, ", found ",

@@ -54,16 +54,22 @@ struct Macro {
   Body body;
 };
 
+/// What a value is bound to: a name, or the parts that its items are unpacked into.
+struct Target {
+  std::string name;
+  std::vector<Target> parts;
+};
+
 struct Statement {
   enum class Kind {
     text,          // text
     output,        // value
-    for_loop,      // for targets in value if condition: body, else otherwise
+    for_loop,      // for target in value if condition: body, else otherwise
     if_else,       // if condition: body, else otherwise (an elif is an if alone in otherwise)
-    set,           // targets = value, or targets[0].attribute = value
-    set_body,      // targets[0] = what body prints, through value, a filter of the name "" when there is one
+    set,           // target = value, or target.attribute = value
+    set_body,      // target = what body prints, through value, a filter of the name "" when there is one
     filter,        // what body prints, through value, as above
-    with,          // targets are bound one by one to value's parts for body
+    with,          // names are bound one by one to value's parts for body
     macro,         // macro
     generation,    // body, and which bytes of the output it is
     break_loop,    //
@@ -72,7 +78,8 @@ struct Statement {
   Kind kind = Kind::text;
   int line = 1;
   std::string text;
-  std::vector<std::string> targets;
+  Target target;
+  std::vector<std::string> names;
   std::string attribute;
   ExpressionPtr condition, value;
   Body body, otherwise;

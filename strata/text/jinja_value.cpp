@@ -1,6 +1,7 @@
 #include "strata/text/jinja_value.h"
 
 #include <fmt/format.h>
+#include <unicode/uchar.h>
 
 #include <algorithm>
 #include <charconv>
@@ -43,10 +44,21 @@ char32_t code_point(std::string_view character) {
   return first.valid() ? first.point : kReplacementCharacter;
 }
 
+// As Python has it: no control or format characters, nothing unassigned or private, no white space but the blank.
+bool is_printable(uint32_t code) {
+  constexpr uint32_t others = U_GC_C_MASK | U_GC_Z_MASK;
+  return code == ' ' || (U_GET_GC_MASK(static_cast<UChar32>(code)) & others) == 0;
+}
+
 std::string text_repr(const std::string& text) {
   const char quote = text.find('\'') != std::string::npos && text.find('"') == std::string::npos ? '"' : '\'';
   std::string out(1, quote);
-  for (const char c : text) {
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Step next = step(text, at);
+    const std::string_view character = std::string_view(text).substr(at, next.bytes);
+    at += next.bytes;
+    const char c = character[0];
+    const uint32_t code = next.point;
     if (c == quote || c == '\\')
       out.append("\\").append(1, c);
     else if (c == '\n')
@@ -55,10 +67,12 @@ std::string text_repr(const std::string& text) {
       out += "\\r";
     else if (c == '\t')
       out += "\\t";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else if (!next.valid() || is_printable(code))
+      out += character;
     else
-      out += c;
+      out += code < 0x100     ? fmt::format("\\x{:02x}", code)
+             : code < 0x10000 ? fmt::format("\\u{:04x}", code)
+                              : fmt::format("\\U{:08x}", code);
   }
   return out + quote;
 }
@@ -139,31 +153,33 @@ class JsonPrinter {
 
  private:
   void print_dict(const Dict& dict, int level) {
-    std::vector<std::pair<std::string, const Value*>> items;
-    for (const auto& [key, item] : dict.items) {
-      std::string name;
-      if (key.text()) {
-        name = *key.text();
-      } else {
-        JsonPrinter printer(style_);
-        printer.print(key, 0);
-        name = printer.out;
-      }
-      items.emplace_back(std::move(name), &item);
-    }
-    if (style_.sort_keys) std::sort(items.begin(), items.end());  // those of one name by where they lie: in order
+    std::vector<const std::pair<Value, Value>*> items;
+    items.reserve(dict.items.size());
+    for (const auto& item : dict.items) items.push_back(&item);
+    if (style_.sort_keys)
+      std::sort(items.begin(), items.end(),
+                [](const auto* a, const auto* b) { return compare(a->first, b->first, true) < 0; });
     open('{', items.empty(), level);
     for (size_t i = 0; i < items.size(); ++i) {
       separate(i, level);
-      out += json_text(items[i].first, style_.ascii);
+      const Value& key = items[i]->first;
+      if (key.text()) {
+        out += json_text(*key.text(), style_.ascii);
+      } else {
+        out += '"';
+        print(key, 0);
+        out += '"';
+      }
       out += style_.key_separator;
-      print(*items[i].second, level + 1);
+      print(items[i]->second, level + 1);
     }
     close('}', items.empty(), level);
   }
 
   void new_line(int level) {
-    if (style_.indent >= 0) out.append("\n").append(static_cast<size_t>(style_.indent) * level, ' ');
+    if (!style_.indent) return;
+    out += '\n';
+    for (int i = 0; i < level; ++i) out += *style_.indent;
   }
   void open(char bracket, bool empty, int level) {
     out += bracket;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -113,6 +114,8 @@ struct Namespace {
 struct LoopState {
   Value list;
   int64_t index0 = 0;
+  /// What loop.changed was given last, a tuple. The loop that runs owns it, as the tuple may hold the loop.
+  std::weak_ptr<Value> changed = {};
 };
 
 struct Macro;
@@ -139,7 +142,7 @@ std::partial_ordering compare(const Value& a, const Value& b, bool nan_is_larges
 std::string print_float(double value);
 
 struct JsonStyle {
-  int indent = -1;  // below 0: all on one line
+  std::optional<std::string> indent = {};  // none: all on one line
   std::string item_separator = ", ", key_separator = ": ";
   bool ascii = false, sort_keys = false;
 };

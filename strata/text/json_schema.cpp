@@ -240,7 +240,8 @@ class Writer {
     return out;
   }
 
-  static bool is_type(const Json& value, const std::string& type) {
+  template <class AnyJson>
+  static bool is_type(const AnyJson& value, const std::string& type) {
     if (type == "integer") return value.is_number_integer();
     if (type == "number") return value.is_number();
     if (type == "string") return value.is_string();
@@ -293,12 +294,13 @@ class Writer {
     return *at;
   }
 
-  // The values of const and enum; nothing when others are possible.
-  static std::optional<std::vector<Json>> values_of(const Json& schema) {
+  // The values of const and enum, to compare: objects of the same members in another order are equal there. Nothing when
+  // others are possible.
+  static std::optional<std::vector<nlohmann::json>> values_of(const Json& schema) {
     if (!schema.is_object()) return std::nullopt;
-    if (schema.contains("const")) return std::vector<Json>{schema["const"]};
+    if (schema.contains("const")) return std::vector<nlohmann::json>{schema["const"]};
     if (schema.contains("enum") && schema["enum"].is_array())
-      return std::vector<Json>(schema["enum"].begin(), schema["enum"].end());
+      return std::vector<nlohmann::json>(schema["enum"].begin(), schema["enum"].end());
     return std::nullopt;
   }
 
@@ -308,13 +310,13 @@ class Writer {
     if (compared_ > kMostCompared)
       fail(name_, ": oneOf: expected fewer alternatives and values to tell apart; write anyOf");
     if (of_a && of_b)
-      return std::none_of(of_a->begin(), of_a->end(), [&](const Json& value) {
+      return std::none_of(of_a->begin(), of_a->end(), [&](const nlohmann::json& value) {
         return std::find(of_b->begin(), of_b->end(), value) != of_b->end();
       });
-    const auto types = [&](const Json& schema, const std::optional<std::vector<Json>>& values) {
+    const auto types = [&](const Json& schema, const std::optional<std::vector<nlohmann::json>>& values) {
       std::set<std::string> result;
       if (values) {
-        for (const Json& value : *values)
+        for (const nlohmann::json& value : *values)
           for (const char* type : {"number", "string", "boolean", "null", "array", "object"})
             if (is_type(value, type)) result.insert(type);
       } else if (schema.is_object()) {

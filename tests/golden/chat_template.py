@@ -377,6 +377,17 @@ SMALL = {
     "quotients": "{{ 1 // 0.1 }} {{ 1 % 0.1 }} {{ -4.0 % 2 }} {{ 4.0 % -2 }} {{ -1 // 0.1 }} {{ 7.5 // -2 }} {{ 7.5 % -2 }} {{ 0.0 // -3 }} {{ -3 // 1e308 }} {{ 1e308 // 3 }} {{ 0.3 // 0.1 }} {{ -0.0 // 1 }}",
     "marks": "{{+ 'a' }}|{{+'b'}}|{{ +true }}",
     "nothing": "{{ none | selectattr('a') | list }} {{ none | map(attribute='a') | list }} {{ false | reject('odd') | list }} {{ 0 | rejectattr('a', 'eq', 1) | list }}",
+    "unused": "{{ 'a' % [1] }} {{ 'x' % {} }} {{ 'x' % nothing }} {{ '%s' % [1] }} {{ '%s %%' % {'a': 1} }} {{ '100%%' % [] }}",
+    "missing": "{{ [1, 2] | sort(attribute='role') }} {{ [none, none] | sort }} {{ [{'a': none, 'b': 2}, {'a': none, 'b': 1}] | sort(attribute='a,b') }}",
+    "remainders": "{{ 2.0 is divisibleby(2) }} {{ 2.5 is divisibleby(2) }} {{ 3 is divisibleby 1.5 }} {{ 2.0 is even }} {{ 3.0 is odd }} {{ -3.0 is odd }} {{ -1.5 is odd }} {{ -3 is odd }} {{ 0.5 is even }} {{ true is odd }} {{ 'inf' | float is even }}",
+    "bases": "{{ 0x1F }} {{ 0Xf_f }} {{ 0b1 }} {{ 0B_1_0 }} {{ 0o7 }} {{ 0x_1f }} {{ 1_000 }} {{ 00 }} {{ 0_0 }} {{ 012.5 }} {{ 1_0.2_5e1_0 }} {{ 0x1Fif true }} {{ [0x7fffffffffffffff, -0x10] }}",
+    "targets": "{% for i, (a, b) in [(1, (2, 3))] %}{{ i }}{{ a }}{{ b }}{% endfor %} {% for (k, (a, (b, c))) in [['x', ['y', 'zw']], [1, [2, 'ab']]] if c != 'q' %}{{ k }}{{ a }}{{ b }}{{ c }} {% endfor %}{% set a, (b, c,) = 1, [2, 3] %}{{ a }}{{ b }}{{ c }} {% for (a,) in [[1], [2]] %}{{ a }}{% endfor %} {% for k, (a, b) in {'x': (1, 2)}.items() %}{{ k }}{{ a }}{{ b }}{% endfor %} {% set (a) = 7 %}{{ a }}",
+    "changed": "{% for i in [1, 1, 2, 2.0, 'a', 'a', none] %}{{ loop.changed(i) }} {% endfor %}{% for i in [1, 2] %}{% for j in [1, 1, 2] %}{{ loop.changed(j, i) }} {% endfor %}{{ loop.changed() }} {% endfor %}",
+    "orders": "{{ [{'a': 2, 'b': 'x'}, {'a': 1, 'b': 'Y'}, {'a': 1, 'b': 'x'}] | sort(attribute='a,b') }} {{ [{'a': 2, 'b': 'x'}, {'a': 1, 'b': 'Y'}, {'a': 1, 'b': 'y'}] | sort(attribute='a,b', reverse=true) }} {{ [[2, 1], [1, 2], [1, 1]] | sort(attribute='0,1') }} {{ [[2], [1]] | sort(attribute=0) }}",
+    "sums": "{{ [[1], [2, 3], []] | sum(start=[]) }} {{ [{'a': [1]}, {'a': ['b']}] | sum('a', [0]) }} {{ [(1,), (2,)] | sum(start=()) }} {{ [] | sum(start=[4]) }}",
+    "json indents": "{{ {'a': [1, {}], 'b': {'c': 2}} | tojson(indent='\\t') }}|{{ [1, [2]] | tojson(indent='') }}|{{ [1, [2]] | tojson(indent=-1) }}|{{ [1] | tojson(indent=0) }}|{{ [1] | tojson(indent=true) }}|{{ [1, 2] | tojson(indent='--', separators=(';', '=')) }}",
+    "json keys": "{{ {10: 'a', 9: 'b', 2.5: [], -1: 0, true: 1} | tojson(sort_keys=true) }} {{ {'b': 1, 'B': 2, '\u00e9': 3, 'z': 4, '\U0001f600': 5, '\uffee': 6} | tojson(sort_keys=true) }} {{ {none: {2: 1, 1: 2}} | tojson(sort_keys=true) }} {{ {10: 1, 'a': 2, none: 3, 1.5: 4} | tojson }}",
+    "unprintable": "{{ ['\u200b', '\u00a0', '\u00ad', '\u2028', '\u3000', '\ufeff', '\ue000', '\U000e0001', '\U0010ffff', '\u0085', '\x7f', '\x01', '\u00e9', '\u4e2d', '\U0001f600', '\u0301', ' '] }} {{ {'\u200b': '\u200d'} }} {{ '%r' % '\u200b' }} {{ '\u200b' }}",
     "line ends": "{{ 'a\\r\\nb\\rc\\u2028d\\n\\ne\\n' | indent }}|{{ 'a\\r\\n\\r\\nb' | indent(2, true, true) }}|{{ '' | indent }}|{{ 'a\\n' | indent(1, blank=true) }}|",
 }
 

@@ -242,6 +242,8 @@ TEST(JsonSchema, WhatIsNotFollowedIsNamed) {
             "schema: #/properties/a: the keyword 'uniqueItems' is not followed here");
   for (const char* text : {"5",
                            "false",
+                           R"x({"oneOf": [{"const": {"a": 1, "b": [{"c": 2, "d": 3}]}},
+                                          {"enum": ["x", {"b": [{"d": 3, "c": 2}], "a": 1}]}]})x",
                            R"x({"type": "text"})x",
                            R"x({"type": []})x",
                            R"x({"type": [5]})x",
