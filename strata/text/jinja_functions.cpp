@@ -482,7 +482,8 @@ std::string formatted_time(const std::string& format, std::time_t now) {
 template <bool Upper>
 bool is_case(const Value& value, const Value*, Meter& meter) {
   meter.charge(value.weight());
-  return value.text() && (Upper ? is_upper(*value.text()) : is_lower(*value.text()));
+  const std::string text = to_text(value);
+  return Upper ? is_upper(text) : is_lower(text);
 }
 
 Value loop_attribute(const LoopState& loop, const std::string& name) {
