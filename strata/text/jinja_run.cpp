@@ -434,11 +434,11 @@ class Interpreter {
     }
     if (op == "+") {
       if (left.text() && right.text()) return Value::text(*left.text() + *right.text());
-      if (left.list() && right.list()) {
+      if (left.list() && right.list() && left.list()->tuple == right.list()->tuple) {
         auto items = iterate(left, meter_);
         const auto more = iterate(right, meter_);
         items.insert(items.end(), more.begin(), more.end());
-        return Value::list(std::move(items), left.list()->tuple && right.list()->tuple);
+        return Value::list(std::move(items), left.list()->tuple);
       }
     }
     if (op == "*" && right.is_integer() && (left.text() || left.list())) return repeated(left, right.as_integer());

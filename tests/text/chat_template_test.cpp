@@ -189,6 +189,7 @@ TEST(ChatTemplate, WrongOperationsAreRefused) {
                              "{{ missing | float(1) }}",
                              "{{ [1] | indent }}",
                              "{{ [] < (1,) }}",
+                             "{{ [] + (1,) }}",
                              "{{ [{}] | map(attribute='a.b') }}",
                              "{% for a, in [[1]] %}{% endfor %}",
                              "{% for (a, b in [] %}{% endfor %}",
