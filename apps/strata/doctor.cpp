@@ -5,7 +5,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
 #include "apps/strata/table.h"
 #include "apps/strata/tensor_verbs.h"
@@ -122,11 +121,8 @@ void look_at_torch(Report& report, const Common& common) {
 }
 
 double gelu_with(const std::string& allocator, const Common& common) {
-  std::istringstream text(output_of({own_program(), "gelu", "--threads", std::to_string(common.threads)},
-                                    {"STRATA_ALLOCATOR=" + allocator}));
-  double milliseconds = 0;
-  text >> milliseconds;
-  return milliseconds;
+  return number_of({own_program(), "gelu", "--threads", std::to_string(common.threads)},
+                   {"STRATA_ALLOCATOR=" + allocator});
 }
 
 }  // namespace

@@ -8,7 +8,9 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <string_view>
@@ -88,6 +90,16 @@ std::string output_of(const std::vector<std::string>& command, const std::vector
     fail(command[0], " ended with exit code ", WEXITSTATUS(status), ": ",
          output.substr(output.size() > 300 ? output.size() - 300 : 0));
   return output;
+}
+
+double number_of(const std::vector<std::string>& command, const std::vector<std::string>& environment) {
+  const std::string output = output_of(command, environment);
+  const char* const end = output.data() + output.find_last_not_of(" \n") + 1;
+  double number = 0;
+  const auto [rest, error] = std::from_chars(output.data(), end, number);
+  if (error != std::errc() || rest != end || !std::isfinite(number))
+    fail(command.at(0), ": expected it to print one number, found '", output.substr(0, 100), "'");
+  return number;
 }
 
 Child::Child(const std::vector<std::string>& command, const std::vector<std::string>& environment)

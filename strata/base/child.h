@@ -9,6 +9,9 @@ namespace strata {
 /// added to this process's. Throws Error with its exit code and last words when it fails.
 std::string output_of(const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
 
+/// The one number that a program printed; Error for anything else it may have printed.
+double number_of(const std::vector<std::string>& command, const std::vector<std::string>& environment = {});
+
 /// A running program whose input and output are lines: one is sent, one comes back, as often as wanted. It is told to end
 /// (end of its input), and ended when it does not, with this object.
 class Child {

@@ -23,11 +23,19 @@ constexpr const char* kSpecialTokens = "special_tokens_map.json";
 const fs::path kFurtherFolder = "additional_chat_templates";
 
 void add(ChatTemplates& result, std::string name, const std::string& source, const std::string& file) {
-  if (result.templates.size() == kMostTemplates) fail(file, ": expected at most ", kMostTemplates, " chat templates");
-  for (const auto& entry : result.templates)
-    if (entry.first == name) fail(file, ": two chat templates are called '", name, "'");
-  ChatTemplate parsed(source, file);
-  result.templates.emplace_back(std::move(name), std::move(parsed));
+  if (result.templates.size() + result.malformed.size() == kMostTemplates)
+    fail(file, ": expected at most ", kMostTemplates, " chat templates");
+  const auto same = [&name](const auto& entry) { return entry.first == name; };
+  if (std::any_of(result.templates.begin(), result.templates.end(), same) ||
+      std::any_of(result.malformed.begin(), result.malformed.end(), same))
+    fail(file, ": two chat templates are called '", name, "'");
+  try {
+    ChatTemplate parsed(source, file);
+    result.templates.emplace_back(name, std::move(parsed));
+  } catch (const Error& error) {
+    if (name == "default") throw;
+    result.malformed.emplace_back(std::move(name), error.what());
+  }
 }
 
 void add_configured(ChatTemplates& result, const JsonFields& config) {

@@ -14,6 +14,8 @@
 #include "strata/formats/hub_cache.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/language_json.h"
+#include "strata/formats/model_folder.h"
+#include "strata/formats/model_notes.h"
 #include "strata/formats/opt_names.h"
 
 namespace strata {
@@ -27,6 +29,8 @@ constexpr uint64_t kMostJson = uint64_t{256} << 20;
 constexpr uint64_t kShard = uint64_t{5} << 30;
 constexpr std::string_view kRopeDivisors = "rope_freqs.weight";
 constexpr const char* kGeneration = "generation_config.json";
+constexpr const char* kNotes = "strata.json";
+constexpr const char* kKeptNotes = "strata.notes";
 constexpr const char* kKeptGeneration = "strata.generation_config";  // GGUF has no entries for what it says
 
 std::string stem_of(const std::string& path) {
@@ -101,6 +105,15 @@ void settle_tie(std::map<std::string, const TensorView*>& there, const std::vect
   for (const TensorView* read : {&a, &b}) file.drop_pages(*read);
 }
 
+// What was trained with blocks of ours (LayerShuffle's slots) has weights that no other file has a place for.
+void take_notes(SourceModel& model, const LanguageConfig& language, const std::string& text, const std::string& file) {
+  const NotesFile notes = notes_from_json(parse_json(text, file), language.family, language.depth, file);
+  if (notes.slots != "none")
+    fail(file, ": slots: expected \"none\", as conversion knows the weights of plain models only, found ",
+         in_quotes(notes.slots));
+  model.companions[kNotes] = text;
+}
+
 SourceModel open_folder(const std::string& folder) {
   const std::string config_path = folder + "/config.json";
   std::error_code error;
@@ -110,6 +123,9 @@ SourceModel open_folder(const std::string& folder) {
   const json config = parse_json(config_text, config_path);
   model.config = parse_ordered_json(config_text, config_path);
   const LanguageConfig language = language_from_json(config, config_path);  // refuses what opening the folder would
+  model.companions = read_companions(folder);
+  if (const std::string path = folder + "/" + kNotes; fs::exists(path, error))
+    take_notes(model, language, read_text(path, kMostJson), path);
   const bool opt = language.family == "opt";
   const std::vector<GgufTwin> twins = opt ? opt_tensors(language) : gguf_twins(gguf_model_of(config, config_path));
   const auto file = std::make_shared<const CheckpointTensors>(open_checkpoint_tensors(folder));
@@ -142,9 +158,6 @@ SourceModel open_folder(const std::string& folder) {
   for (const auto& [name, view] : there) unexpected.push_back(view->name);
   refuse_misfits(folder, missing, unexpected);
   model.vocabulary = [folder](int64_t rows) { return vocabulary_to_gguf(folder, rows); };
-  for (const char* name :
-       {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", kGeneration, "special_tokens_map.json"})
-    if (fs::exists(folder + "/" + name, error)) model.companions[name] = read_text(folder + "/" + name, kMostJson);
   return model;
 }
 
@@ -152,7 +165,7 @@ SourceModel open_gguf(const std::string& path) {
   const auto files = std::make_shared<const GgufFiles>(path);
   SourceModel model;
   model.config = config_from_gguf(*files);
-  (void)language_from_json(json(model.config), path);
+  const LanguageConfig language = language_from_json(json(model.config), path);
   const GgufModel kind = gguf_model_of(json(model.config), path);
   std::vector<std::string> missing, unexpected;
   size_t used = 0;
@@ -188,6 +201,12 @@ SourceModel open_gguf(const std::string& path) {
   };
   model.companions = vocabulary_from_gguf(files->first(), model.warnings);
   if (const auto kept = files->first().text(kKeptGeneration)) model.companions[kGeneration] = *kept;
+  // Whoever changed the file's other entries may have made the notes untrue; the model opens all the same.
+  if (const auto kept = files->first().text(kKeptNotes)) try {
+      take_notes(model, language, *kept, path + ": " + kKeptNotes);
+    } catch (const Error& problem) {
+      model.warnings.push_back(std::string(problem.what()) + "; the notes are left out");
+    }
   return model;
 }
 
@@ -224,19 +243,11 @@ void write_json_file(const std::string& path, const ordered_json& value) {
   write_file_atomic(path, value.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-bool part_of_checkpoint(const std::string& name) {
-  return name.ends_with(".json") || name.ends_with(".jinja") ||
-         (name.starts_with("model") && name.ends_with(".safetensors"));
-}
-
 ConvertReport write_folder(const SourceModel& model, const std::string& out, std::optional<BlockType> asked) {
   const BlockType type = asked.value_or(common_type(model));
   const std::string target = fs::path(out).has_filename() ? out : fs::path(out).parent_path().string();
+  check_replaceable(target);
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(target, error))
-    if (!part_of_checkpoint(entry.path().filename().string()))
-      fail(target, ": would be replaced by a model, but holds ", in_quotes(entry.path().filename().string()),
-           ", which is no part of one; choose another folder");
   const std::string temporary = target + ".new." + std::to_string(::getpid());
   fs::remove_all(temporary, error);
   if (!fs::create_directories(temporary, error)) fail(temporary, ": cannot make this folder: ", error.message());
@@ -259,7 +270,7 @@ ConvertReport write_folder(const SourceModel& model, const std::string& out, std
     config["dtype"] = type == BlockType::F16 ? "float16" : type == BlockType::BF16 ? "bfloat16" : "float32";
     config["torch_dtype"] = config["dtype"];
     write_json_file(temporary + "/config.json", config);
-    for (const auto& [name, text] : model.companions) write_file_atomic((fs::path(temporary) / name).string(), text);
+    write_companions(temporary, model.companions);
     publish_folder(temporary, target);
   } catch (...) {
     fs::remove_all(temporary, error);
@@ -336,8 +347,9 @@ ConvertReport write_model_gguf(const SourceModel& model, const std::string& name
   GgufVocabulary vocabulary = model.vocabulary(rows);
   std::move(vocabulary.metadata.begin(), vocabulary.metadata.end(), std::back_inserter(metadata));
   std::move(vocabulary.warnings.begin(), vocabulary.warnings.end(), std::back_inserter(report.warnings));
-  if (const auto found = model.companions.find(kGeneration); found != model.companions.end())
-    metadata.emplace_back(kKeptGeneration, found->second);
+  for (const auto& [file, entry] : {std::pair{kGeneration, kKeptGeneration}, std::pair{kNotes, kKeptNotes}})
+    if (const auto found = model.companions.find(file); found != model.companions.end())
+      metadata.emplace_back(entry, found->second);
   report.tensors = tensors.size();
   write_gguf(out, metadata, tensors, content);
   return report;

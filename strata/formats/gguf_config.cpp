@@ -6,6 +6,7 @@
 
 #include "strata/base/error.h"
 #include "strata/base/suggest.h"
+#include "strata/formats/gguf_vocab.h"
 #include "strata/formats/json_fields.h"
 
 namespace strata {
@@ -480,10 +481,9 @@ ordered_json config_from_gguf(const GgufFiles& files) {
                                   : llama_config(keys, files, type));
   out["vocab_size"] = vocabulary(keys, files);
   out["tie_word_embeddings"] = files.find("output.weight") == nullptr;
-  for (const auto& [ours, theirs] : {std::pair{"bos_token_id", "tokenizer.ggml.bos_token_id"},
-                                     std::pair{"eos_token_id", "tokenizer.ggml.eos_token_id"},
-                                     std::pair{"pad_token_id", "tokenizer.ggml.padding_token_id"}})
-    if (const auto id = file.integer(theirs)) out[ours] = *id;
+  for (const auto& [ours, role] :
+       {std::pair{"bos_token_id", "bos"}, std::pair{"eos_token_id", "eos"}, std::pair{"pad_token_id", "padding"}})
+    if (const auto id = gguf_token_role(file, role)) out[ours] = *id;
   return out;
 }
 

@@ -111,6 +111,10 @@ GgufValue list_of(std::vector<T> values) {
 constexpr std::array kRoles{std::pair{"bos_token", "bos"}, std::pair{"eos_token", "eos"},
                             std::pair{"unk_token", "unknown"}, std::pair{"pad_token", "padding"}};
 
+std::string role_key(const std::string& role) {
+  return "tokenizer.ggml." + role + "_token_id";
+}
+
 // Ids of the roles by their names in GGUF; with a warning instead of a token that does not exist.
 std::map<std::string, int64_t> roles_of(const JsonFields& config, const Tokens& tokens,
                                         std::vector<std::string>& warnings) {
@@ -169,8 +173,7 @@ void put_config(GgufVocabulary& result, const std::string& folder, const json& t
   const JsonFields fields(config, path);
   std::map<std::string, int64_t> roles = roles_of(fields, tokens, result.warnings);
   put_ids_around(result.metadata, tree, tree_path, std::ssize(tokens.texts), roles, result.warnings);
-  for (const auto& [role, id] : roles)
-    result.metadata.emplace_back("tokenizer.ggml." + role + "_token_id", static_cast<uint32_t>(id));
+  for (const auto& [role, id] : roles) result.metadata.emplace_back(role_key(role), static_cast<uint32_t>(id));
   if (fs::exists(template_path, error))
     result.metadata.emplace_back("tokenizer.chat_template", read_text(template_path, kMostJson));
   else if (const json* value = fields.find("chat_template"); value != nullptr && value->is_string())
@@ -249,16 +252,14 @@ ordered_json template_with(const std::optional<Around>& bos, const std::optional
 }
 
 // The token of a role that texts begin or end with; a warning where there is none.
-std::optional<Around> around_with(const Gguf& file, const char* role, bool usual, const std::vector<std::string>& texts,
-                                  std::vector<std::string>& warnings) {
-  const std::string flag = std::string("tokenizer.ggml.add_") + role + "_token",
-                    key = std::string("tokenizer.ggml.") + role + "_token_id";
+std::optional<Around> around_with(const Gguf& file, const std::string& role, bool usual,
+                                  const std::vector<std::string>& texts, std::vector<std::string>& warnings) {
+  const std::string flag = "tokenizer.ggml.add_" + role + "_token";
   const auto said = file.boolean(flag);
   if (!said.value_or(usual)) return std::nullopt;
-  const auto id = file.integer(key);
-  if (id && *id >= 0 && *id < std::ssize(texts)) return Around{texts[*id], *id};
+  if (const auto id = gguf_token_role(file, role)) return Around{texts[*id], *id};
   // An id that is no token has its own warning.
-  if (!id)
+  if (const std::string key = role_key(role); file.find(key) == nullptr)
     warnings.push_back(said ? flag + " is true, but there is no " + key + ": nothing is put around texts"
                             : "texts are meant to begin with a token, but there is no " + key +
                                   ": nothing is put there");
@@ -305,6 +306,8 @@ std::optional<std::string> built_tokenizer(const Gguf& file, const std::string& 
     // Added tokens too: the `tokenizers` library numbers those anew that the vocabulary lacks.
     if (types[i] != kUnused) vocabulary.push_back({texts[i], i});
   }
+  if (const auto id = gguf_token_role(file, "unknown"); spm && unknown.is_null() && id && types[*id] != kUnused)
+    unknown = texts[*id];
   ordered_json merges = ordered_json::array();
   if (spm) {
     merges = merges_of_scores(file, texts, types, scores);
@@ -411,6 +414,17 @@ GgufVocabulary vocabulary_to_gguf(const std::string& folder, int64_t rows) {
   return result;
 }
 
+std::optional<int64_t> gguf_token_role(const Gguf& file, const std::string& role) {
+  const auto* texts = file.texts("tokenizer.ggml.tokens");
+  const int64_t count = texts == nullptr ? std::numeric_limits<int32_t>::max() : std::ssize(*texts);
+  if (const auto id = file.integer(role_key(role)); id && *id >= 0 && *id < count) return id;
+  if (texts == nullptr || file.text("tokenizer.ggml.model") != "llama" || file.find(kKeptTokenizer) != nullptr)
+    return std::nullopt;
+  for (const auto& [assumed, id] : {std::pair{"unknown", 0}, std::pair{"bos", 1}, std::pair{"eos", 2}})
+    if (role == assumed && id < count) return id;
+  return std::nullopt;
+}
+
 std::map<std::string, std::string> vocabulary_from_gguf(const Gguf& file, std::vector<std::string>& warnings) {
   std::map<std::string, std::string> files;
   if (const auto kept = file.text(kKeptTokenizer)) files["tokenizer.json"] = *kept;
@@ -426,14 +440,14 @@ std::map<std::string, std::string> vocabulary_from_gguf(const Gguf& file, std::v
   }
   ordered_json config{{"tokenizer_class", "PreTrainedTokenizerFast"}};
   for (const auto& [ours, theirs] : kRoles) {
-    const std::string key = std::string("tokenizer.ggml.") + theirs + "_token_id";
-    const auto id = file.integer(key);
-    if (!id) continue;
-    if (*id >= 0 && *id < std::ssize(*texts))
-      config[ours] = (*texts)[*id];
-    else
-      warnings.push_back(key + " is " + std::to_string(*id) + ", but there are only " + std::to_string(texts->size()) +
-                         " tokens: the model has no such token");
+    const std::string key = role_key(theirs);
+    const auto said = file.integer(key), id = gguf_token_role(file, theirs);
+    if (id) config[ours] = (*texts)[*id];
+    if (said && said != id)
+      warnings.push_back(key + " is " + std::to_string(*said) + ", but there are only " +
+                         std::to_string(texts->size()) + " tokens: " +
+                         (id ? "token " + std::to_string(*id) + " is taken, as llama.cpp does"
+                             : std::string("the model has no such token")));
   }
   for (const char* key : {"add_bos_token", "add_eos_token"})
     if (const auto value = file.boolean(std::string("tokenizer.ggml.") + key)) config[key] = *value;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,11 @@ struct GgufVocabulary {
 /// of it. Without a tokenizer.json the entry says that there is no vocabulary. Throws Error for malformed files and for
 /// ids beyond the table.
 GgufVocabulary vocabulary_to_gguf(const std::string& folder, int64_t rows);
+
+/// The id of the token that has `role` ("bos", "eos", "unknown", "padding"). Where the file names none of its tokens for
+/// it, SentencePiece vocabularies have the ids that llama.cpp assumes of them (bos 1, eos 2, unknown 0), unless the file
+/// carries a tokenizer.json, which then says what there is.
+std::optional<int64_t> gguf_token_role(const Gguf& file, const std::string& role);
 
 /// The files that say the same beside a Hugging Face checkpoint: name -> text of tokenizer.json and
 /// tokenizer_config.json. The kept text where there is one, else built from the entries; `warnings` says what could not

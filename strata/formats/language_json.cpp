@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "strata/base/error.h"
 #include "strata/formats/json_fields.h"
@@ -31,9 +32,10 @@ bool harmless(const std::string& key) {
       // what made the file, and names
       "architectures", "model_type", "dtype", "torch_dtype", "id2label", "label2id", "num_labels", "num_steps", "afn",
       "custom_pipelines", "transformers.js_config", "is_llama_config", "unsloth_fixed", "unsloth_version", "finetuned",
+      "adapters",  // AdapterHub's, in files of their own
       // training: starting values, dropout
       "initializer_range", "init_std", "attn_pdrop", "embd_pdrop", "resid_pdrop", "hidden_dropout",
-      "activation_dropout", "layerdrop",
+      "activation_dropout", "layerdrop", "loss_type",
       // heads of other tasks
       "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
       // lengths that nothing is computed from: max_position_embeddings says it
@@ -43,7 +45,7 @@ bool harmless(const std::string& key) {
       "mask_token_id", "n_special", "predict_special_tokens", "num_logits_to_keep",
       // how the model is run in other programs
       "output_past", "xla_device", "tf_legacy_loss", "pretraining_tp", "reorder_and_upcast_attn", "pruned_heads",
-      "is_decoder", "is_encoder_decoder",
+      "is_decoder", "is_encoder_decoder", "keys_to_ignore_at_inference",
       // read where the architecture has them
       "layer_types", "max_window_layers", "head_dim", "num_key_value_heads", "tie_word_embeddings", "vocab_size"};
   // clang-format on
@@ -109,8 +111,7 @@ RopeConfig read_rope(Reader& reader, const LanguageConfig& config, const char* t
   RopeConfig rope;
   rope.context = config.context;
   // Theta and share at the top level hold where the table of parameters does not say them.
-  rope.theta = reader.number("rope_theta", rope.theta);
-  if (theta_key) rope.theta = reader.number(theta_key, rope.theta);
+  rope.theta = reader.number(theta_key, rope.theta);
   rope.partial = read_partial(reader, config.family, partial_key, partial);
   const int64_t top_original = reader.size("original_max_position_embeddings", 0, 1, kMostContext);
   const json* table = reader.find("rope_parameters");
@@ -249,7 +250,7 @@ LanguageConfig read_llama(Reader& reader, const std::string& family) {
   if (family == "llama") config.ffn_bias = reader.boolean("mlp_bias", false);
   config.qk_norm = family == "qwen3";
   read_window(reader, config);
-  config.rope = read_rope(reader, config, nullptr, "partial_rotary_factor", 1);
+  config.rope = read_rope(reader, config, "rope_theta", "partial_rotary_factor", 1);
   return config;
 }
 
@@ -331,6 +332,13 @@ ordered_json gpt2_to_json(const LanguageConfig& config) {
 
 // ---- gpt_neox ------------------------------------------------------------------------------------------------------
 
+void expect_same(Reader& reader, const char* key, double value) {
+  if (reader.number(key, value) == value) return;
+  std::ostringstream expected;
+  expected << value << ", as this architecture's own key says, or its default";
+  reader.fields().refuse(key, expected.str());
+}
+
 LanguageConfig read_neox(Reader& reader) {
   LanguageConfig config = layer_norm_config("gpt_neox");
   config.vocab = reader.size("vocab_size", 50432, 1, kMostVocab);
@@ -345,6 +353,9 @@ LanguageConfig read_neox(Reader& reader) {
   config.qkv_bias = config.out_bias = reader.boolean("attention_bias", true);
   config.tied = reader.boolean("tie_word_embeddings", false);
   config.rope = read_rope(reader, config, "rotary_emb_base", "rotary_pct", 0.25);
+  // Transformers 4.48 writes both a second time under the names of other families, and no version reads them there.
+  expect_same(reader, "rope_theta", config.rope.theta);
+  expect_same(reader, "partial_rotary_factor", config.rope.partial);
   return config;
 }
 

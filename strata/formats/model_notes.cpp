@@ -29,7 +29,7 @@ std::vector<Provenance> read_provenance(const JsonFields& fields) {
 
 }  // namespace
 
-NotesFile notes_from_json(const json& json, const std::string& architecture, const std::string& file) {
+NotesFile notes_from_json(const json& json, const std::string& architecture, int64_t depth, const std::string& file) {
   const JsonFields fields(json, file);
   const int64_t format = fields.integer("format", 0, 1, std::numeric_limits<int32_t>::max());
   if (format == 0) fields.refuse("format", "the version of this file's format");
@@ -41,6 +41,8 @@ NotesFile notes_from_json(const json& json, const std::string& architecture, con
   read.slot_count = fields.integer("slot_count", 0, 0, kMaxRouteSteps);
   ModelNotes& notes = read.notes;
   notes.block_ids = fields.texts("block_ids", {});
+  if (!notes.block_ids.empty() && std::ssize(notes.block_ids) != depth)
+    fail(file, ": block_ids: expected one for each of ", depth, " blocks, found ", notes.block_ids.size());
   notes.trained_routes = fields.texts("trained_routes", {});
   notes.recipe = fields.text("recipe", "");
   notes.strata_version = fields.text("strata_version", "");

@@ -33,9 +33,10 @@ struct NotesFile {
   ModelNotes notes;
 };
 
-/// Reads strata.json of a model whose config.json names `architecture`. Throws Error naming `file` and the key for another
-/// architecture, wrong types and files of a newer version.
-NotesFile notes_from_json(const nlohmann::json& json, const std::string& architecture, const std::string& file);
+/// Reads strata.json of a model of `depth` blocks whose config.json names `architecture`. Throws Error naming `file` and
+/// the key for another architecture, names for another number of blocks, wrong types and files of a newer version.
+NotesFile notes_from_json(const nlohmann::json& json, const std::string& architecture, int64_t depth,
+                          const std::string& file);
 nlohmann::ordered_json notes_to_json(const NotesFile& file);
 
 }  // namespace strata

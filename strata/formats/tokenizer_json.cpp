@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <initializer_list>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.h"
@@ -374,6 +375,18 @@ AddedToken read_added(const json& part, const std::string& where) {
   return token;
 }
 
+// Published files name a token twice in the same words: that is once. Where the words differ, both stay, and are refused.
+std::vector<AddedToken> read_all_added(const JsonFields& fields, const std::string& where) {
+  std::vector<AddedToken> all;
+  std::map<std::string, size_t> first;
+  for (const json& part : list_at(fields, "added_tokens", static_cast<size_t>(kMostTokens))) {
+    AddedToken token = read_added(part, where);
+    const auto [known, fresh] = first.try_emplace(token.content, all.size());
+    if (fresh || !(all[known->second] == token)) all.push_back(std::move(token));
+  }
+  return all;
+}
+
 // "<s>" or {"content": "<s>", ...}
 std::optional<int32_t> read_role(const JsonFields& fields, const char* key, const TokenizerConfig& config) {
   const json* value = fields.find(key);
@@ -449,9 +462,7 @@ Tokenizer tokenizer_from_json(std::string_view text, std::string_view config_tex
     if (config.decoder.empty()) config.decoder.push_back({.kind = Decoding::fuse});
   }
   config.model = read_model(value_at(fields, "model", "an object"), file + ": model");
-  if (fields.find("added_tokens"))
-    for (const json& token : list_at(fields, "added_tokens", static_cast<size_t>(kMostTokens)))
-      config.added.push_back(read_added(token, file + ": added_tokens"));
+  if (fields.find("added_tokens")) config.added = read_all_added(fields, file + ": added_tokens");
   if (!config_text.empty()) read_roles(config_text, file + ": " + kConfigFile, config);
   return {std::move(config), file};
 }

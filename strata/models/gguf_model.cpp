@@ -7,7 +7,9 @@
 
 #include "strata/base/error.h"
 #include "strata/formats/convert.h"
+#include "strata/formats/json_fields.h"
 #include "strata/formats/language_json.h"
+#include "strata/models/notes.h"
 
 namespace strata {
 namespace {
@@ -21,7 +23,10 @@ Model header_of(const SourceModel& source, const std::string& path) {
   model.companions = source.companions;
   model.warnings = source.warnings;
   model.companions["config.json"] = source.config.dump();
-  for (int64_t i = 0; i < model.language.depth; ++i) model.notes.block_ids.push_back(std::to_string(i));
+  if (const auto notes = model.companions.extract("strata.json"))
+    take_notes(model, parse_json(notes.mapped(), path), path);
+  if (model.notes.block_ids.empty())
+    for (int64_t i = 0; i < model.language.depth; ++i) model.notes.block_ids.push_back(std::to_string(i));
   return model;
 }
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -13,10 +12,12 @@
 #include "strata/formats/hub_cache.h"
 #include "strata/formats/json_fields.h"
 #include "strata/formats/language_json.h"
+#include "strata/formats/model_folder.h"
 #include "strata/formats/safetensors_index.h"
 #include "strata/formats/vit_json.h"
 #include "strata/models/gguf_model.h"
 #include "strata/models/language_names.h"
+#include "strata/models/notes.h"
 #include "strata/models/tensor_file.h"
 #include "strata/models/vit_names.h"
 
@@ -52,32 +53,10 @@ void read_preprocessor(const std::string& path, Model& model) {
 
 void read_notes(const std::string& path, Model& model) {
   std::error_code error;
-  if (!fs::exists(path, error)) return;
-  NotesFile read = notes_from_json(read_json(path, kMostJson), model.architecture, path);
-  model.notes = std::move(read.notes);
-  model.slots() = std::move(read.slots);
-  model.slot_count() = read.slot_count;
+  if (fs::exists(path, error)) take_notes(model, read_json(path, kMostJson), path);
 }
 
-// Files of a language model's folder that other programs read and we hand on as they are.
-constexpr std::array kCompanions{
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",     "vocab.json",
-    "merges.txt",     "tokenizer.model",       "chat_template.jinja",     "generation_config.json"};
-constexpr const char* kFurtherTemplates = "additional_chat_templates";  // a folder of them
 constexpr const char* kConfigAsOpened = "config.json";
-constexpr uint64_t kMostCompanion = uint64_t{128} << 20;  // bytes; vocabularies of 250,000 tokens take 20 MB
-
-void read_companions(const std::string& folder, Model& model) {
-  std::error_code error;
-  const auto read = [&](const std::string& name) {
-    if (const std::string path = folder + "/" + name; fs::is_regular_file(path, error))
-      model.companions[name] = read_text(path, kMostCompanion);
-  };
-  for (const char* name : kCompanions) read(name);
-  for (const auto& entry : fs::directory_iterator(folder + "/" + kFurtherTemplates, error))
-    if (entry.path().extension() == ".jinja")
-      read(std::string(kFurtherTemplates) + "/" + entry.path().filename().string());
-}
 
 // A file may hold one table for embedding and head where config.json says they are tied, or both.
 void settle_tie(Model& model, const CheckpointTensors& file, CheckpointNames& names) {
@@ -144,21 +123,6 @@ void check_model(const Model& model) {
   check_count("block ids", model.notes.block_ids.size(), model.depth());
 }
 
-// Whoever names a folder of another kind as the place for a model must not lose it.
-void check_replaceable(const std::string& folder) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    const bool ours = name == "config.json" || name == "preprocessor_config.json" || name == "strata.json" ||
-                      name == "model.safetensors.index.json" || name == kFurtherTemplates ||
-                      std::find(kCompanions.begin(), kCompanions.end(), name) != kCompanions.end() ||
-                      (name.starts_with("model") && name.ends_with(".safetensors"));
-    if (!ours)
-      fail(folder, ": would be replaced by a model, but holds '", name,
-           "', which is no part of one; choose another folder");
-  }
-}
-
 ordered_json config_as_opened(const Model& model) {
   const auto found = model.companions.find(kConfigAsOpened);
   return found == model.companions.end() ? ordered_json::object() : parse_ordered_json(found->second, kConfigAsOpened);
@@ -172,12 +136,9 @@ at::ScalarType type_to_write(const Model& model) {
 }
 
 void write_language_files(const std::string& folder, const Model& model, const std::string& dtype) {
-  for (const auto& [name, text] : model.companions) {
-    if (name == kConfigAsOpened) continue;
-    const fs::path path = fs::path(folder) / name;
-    fs::create_directories(path.parent_path());
-    write_file_atomic(path, text);
-  }
+  std::map<std::string, std::string> companions = model.companions;
+  companions.erase(kConfigAsOpened);
+  write_companions(folder, companions);
   write_json(folder + "/config.json", language_to_json(model.language, config_as_opened(model), dtype));
 }
 
@@ -247,8 +208,8 @@ Model open_model_header(const std::string& name) {
   if (is_language_family(type)) {
     model.architecture = type;
     model.language = language_from_json(config, config_path);
+    model.companions = read_companions(folder);
     model.companions[kConfigAsOpened] = read_text(config_path, kMostJson);
-    read_companions(folder, model);
     read_notes(folder + "/strata.json", model);
   } else {
     model.vit = vit_from_json(config, config_path, model.classes);
@@ -258,9 +219,6 @@ Model open_model_header(const std::string& name) {
     count_classes(folder, model);
   }
   if (model.notes.block_ids.empty()) model.notes.block_ids = numbered("", model.depth());
-  if (std::ssize(model.notes.block_ids) != model.depth())
-    fail(folder, "/strata.json: block_ids: expected one for each of ", model.depth(), " blocks, found ",
-         model.notes.block_ids.size());
   return model;
 }
 

@@ -51,6 +51,9 @@ double yarn_scale(double factor, double mscale) {
 
 RopeFrequencies yarn(const RopeConfig& config, int64_t head_dim, const Tensor& inverse) {
   const double d = dimensions(config, head_dim);
+  // Of an odd number transformers ramps over one pair less than turns: a shape error, or, of 3, one ramp for both pairs.
+  if (2 * inverse.numel() != static_cast<int64_t>(d))
+    fail("rope: yarn expects an even number of channels to turn, got a share of ", config.partial, " of ", head_dim);
   const auto edge = [&](double turns) {  // the pair that makes so many turns within the context
     return d * std::log(static_cast<double>(original(config)) / (turns * kTurn)) / (2 * std::log(config.theta));
   };

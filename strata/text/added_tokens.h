@@ -20,6 +20,8 @@ struct AddedToken {
   bool rstrip = false;       // and behind it
   bool normalized = false;   // searched in the normalised text
   bool special = false;      // decoding may leave it out
+
+  bool operator==(const AddedToken&) const = default;
 };
 
 /// Finds added tokens in a text: from left to right, the longest of those that begin at one place.

@@ -56,12 +56,15 @@ const ChatTemplate& ChatTemplates::find(std::string_view name, bool with_tools) 
   const auto named = [&](std::string_view wanted) -> const ChatTemplate* {
     for (const auto& [known, entry] : templates)
       if (known == wanted) return &entry;
+    for (const auto& [known, error] : malformed)
+      if (known == wanted) fail(error);
     return nullptr;
   };
   if (name.empty() && with_tools)
     if (const ChatTemplate* found = named("tool_use")) return *found;
   if (const ChatTemplate* found = named(name.empty() ? "default" : name)) return *found;
   if (name.empty() && templates.size() == 1) return templates.front().second;
+  if (templates.empty() && !malformed.empty()) fail(malformed.front().second);
   std::string known;
   for (const auto& entry : templates) known += (known.empty() ? "" : ", ") + entry.first;
   fail("expected a chat template called '", name.empty() ? "default" : name, "', found ",

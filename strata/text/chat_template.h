@@ -58,11 +58,13 @@ struct Chat {
 /// The templates of a model's folder by name, "default" first, and the special tokens they see.
 struct ChatTemplates {
   std::vector<std::pair<std::string, ChatTemplate>> templates;
+  /// Names of malformed ones beside them, and what is wrong: they are in the way of those alone who ask for them.
+  std::vector<std::pair<std::string, std::string>> malformed;
   std::vector<std::pair<std::string, std::string>> special_tokens;  // "bos_token" -> "<s>"
 
-  bool empty() const { return templates.empty(); }
+  bool empty() const { return templates.empty() && malformed.empty(); }
   /// The template of a name; an empty name asks for "tool_use" when there are tools and the folder has one of that
-  /// name, else for "default". Throws Error naming those there are.
+  /// name, else for "default". Throws Error naming those there are, or saying what is wrong with a malformed one.
   const ChatTemplate& find(std::string_view name, bool with_tools) const;
   RenderedChat render(const Chat& chat, std::string_view name = "", const ChatTemplateLimits& limits = {},
                       std::optional<std::time_t> now = std::nullopt) const;

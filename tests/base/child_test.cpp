@@ -25,6 +25,14 @@ TEST(Child, SettingsAreAddedAndReplaced) {
             "1:/elsewhere\n");
 }
 
+TEST(NumberOf, OneNumberAndNothingElse) {
+  EXPECT_EQ(number_of({"printf", "2.5e1\n"}), 25);
+  for (const char* printed : {"", "\n", "12 ms", "fast", "nan", "1e999", "1 2"})
+    EXPECT_THAT([&] { number_of({"printf", printed}); },
+                ThrowsMessage<Error>(HasSubstr("printf: expected it to print one number, found")))
+        << printed;
+}
+
 TEST(Child, FailuresSayWhatHappened) {
   EXPECT_THAT([] { output_of({"sh", "-c", "echo last words; exit 3"}); },
               ThrowsMessage<Error>(AllOf(HasSubstr("exit code 3"), HasSubstr("last words"))));

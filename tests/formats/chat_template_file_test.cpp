@@ -56,6 +56,28 @@ TEST(ChatTemplateFile, AFileOfItsOwnWins) {
   EXPECT_EQ(said(folder, "rag"), "R");
 }
 
+// Published files hold malformed templates for tools beside a sound default.
+TEST(ChatTemplateFile, AMalformedOneIsInTheWayOfThoseWhoAskForIt) {
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::string& name) {
+    try {
+      return "rendered: " + said(folder, name);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  write(folder, "tokenizer_config.json",
+        R"({"chat_template": [{"name": "default", "template": "D"}, {"name": "rag", "template": "{% if \\ %}"}]})");
+  EXPECT_EQ(said(folder), "D");
+  EXPECT_THAT(refused("rag"), testing::HasSubstr("tokenizer_config.json: rag, line 1: expected an expression"));
+  write(folder, "tokenizer_config.json", R"({"chat_template": [{"name": "rag", "template": "{{ x"}]})");
+  EXPECT_FALSE(open_chat_templates(folder.path()).empty());
+  EXPECT_THAT(refused(""), testing::HasSubstr("tokenizer_config.json: rag, line 1"));
+  write(folder, "tokenizer_config.json",
+        R"({"chat_template": [{"name": "rag", "template": "{{ x"}, {"name": "rag", "template": "R"}]})");
+  EXPECT_THAT(refused("rag"), testing::HasSubstr("two chat templates are called 'rag'"));
+}
+
 TEST(ChatTemplateFile, WrongFilesAreNamed) {
   for (const char* text :
        {"{", "[]", R"({"chat_template": 5})", R"({"chat_template": ["x"]})", R"({"chat_template": [{"name": "a"}]})",

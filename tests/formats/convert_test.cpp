@@ -300,13 +300,63 @@ TEST(Convert, MemoryIsNeededForOneTensorNotForAll) {
   }
 }
 
+// What a folder holds beside config.json and weights says how to use the model, and where it came from.
+TEST(Convert, WhatLiesBesideTheModelIsHandedOn) {
+  const TemporaryFolder folder;
+  const std::string in = folder.file("in"), notes = R"({"format": 1, "architecture": "gpt2", "block_ids": ["a", "c"]})";
+  std::filesystem::copy(kModels + "gpt2", in, std::filesystem::copy_options::recursive);
+  std::filesystem::remove_all(in + "/expected");
+  std::filesystem::create_directories(in + "/additional_chat_templates");
+  const std::map<std::string, std::string> beside{{"vocab.json", "{}"},
+                                                  {"merges.txt", "#version: 0.2\n"},
+                                                  {"tokenizer.model", "\x01\x02"},
+                                                  {"added_tokens.json", "{}"},
+                                                  {"special_tokens_map.json", "{}"},
+                                                  {"additional_chat_templates/tools.jinja", "{{ tools }}"},
+                                                  {"strata.json", notes}};
+  for (const auto& [name, text] : beside) write_file_atomic(in + "/" + name, text);
+  convert_checkpoint(in, folder.file("again"), {});
+  for (const auto& [name, text] : beside) EXPECT_EQ(read_text(folder.file("again/" + name), 1000), text) << name;
+  convert_checkpoint(in, folder.file("again"), {});  // in the place of what it wrote itself
+  convert_checkpoint(in, folder.file("m.gguf"), {});
+  convert_checkpoint(folder.file("m.gguf"), folder.file("back"), {});
+  EXPECT_EQ(read_text(folder.file("back/strata.json"), 1000), notes);
+}
+
+TEST(Convert, NotesOfAnotherModelAreRefusedInAFolderAndLeftOutOfAFile) {
+  const TemporaryFolder folder;
+  const std::string in = folder.file("in");
+  std::filesystem::copy(kModels + "gpt2", in, std::filesystem::copy_options::recursive);
+  const auto refusal = [&](const char* notes) {
+    write_file_atomic(in + "/strata.json", notes);
+    return message_of([&] { convert_checkpoint(in, folder.file("a.gguf"), {}); });
+  };
+  EXPECT_THAT(refusal(R"({"format": 1, "block_ids": ["a"]})"),
+              HasSubstr("block_ids: expected one for each of 2 blocks, found 1"));
+  EXPECT_THAT(refusal(R"({"format": 1, "architecture": "llama"})"), HasSubstr("architecture: expected \"gpt2\""));
+  EXPECT_THAT(refusal(R"({"format": 1, "slots": "position", "slot_count": 2})"),
+              HasSubstr("slots: expected \"none\", as conversion knows the weights of plain models only"));
+  convert_checkpoint(kModels + "gpt2", folder.file("a.gguf"), {});
+  const Gguf file(folder.file("a.gguf"));
+  GgufMetadata metadata = file.metadata();
+  metadata.emplace_back("strata.notes", std::string(R"({"format": 1, "block_ids": ["a"]})"));
+  write_gguf(folder.file("b.gguf"), metadata, file.tensors());
+  const SourceModel model = open_source(folder.file("b.gguf"));
+  EXPECT_THAT(model.warnings, testing::Contains(HasSubstr("found 1; the notes are left out")));
+  EXPECT_FALSE(model.companions.contains("strata.json"));
+}
+
 TEST(Convert, NothingOfOthersIsReplaced) {
   const TemporaryFolder folder;
-  std::filesystem::create_directories(folder.file("mine"));
-  write_file_atomic(folder.file("mine/letter.txt"), "dear");
-  EXPECT_THAT(message_of([&] { convert_checkpoint(kModels + "gpt2", folder.file("mine"), {}); }),
-              HasSubstr("would be replaced by a model, but holds 'letter.txt'"));
-  EXPECT_EQ(read_text(folder.file("mine/letter.txt"), 100), "dear");
+  for (const char* name : {"mine/letter.txt", "yours/package.json"}) {
+    const std::string path = folder.file(name), place = std::filesystem::path(path).parent_path().string();
+    std::filesystem::create_directories(place);
+    write_file_atomic(path, "dear");
+    EXPECT_THAT(
+        message_of([&] { convert_checkpoint(kModels + "gpt2", place, {}); }),
+        HasSubstr("would be replaced by a model, but holds '" + std::filesystem::path(path).filename().string() + "'"));
+    EXPECT_EQ(read_text(path, 100), "dear");
+  }
 }
 
 }  // namespace

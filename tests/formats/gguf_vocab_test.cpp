@@ -321,6 +321,48 @@ TEST(GgufVocabulary, Llama3BeginsTextsUnlessTheFileSaysOtherwise) {
   }
 }
 
+// llama.cpp's ids of SentencePiece vocabularies: unknown 0, bos 1, eos 2, unless the file names tokens of its own.
+TEST(GgufVocabulary, SentencePieceHasItsUsualRolesUnlessTheFileSaysOtherwise) {
+  const TemporaryFolder folder;
+  std::vector<std::string> warnings;
+  const auto files = [&](const GgufMetadata& more) {
+    GgufMetadata metadata = vocabulary_of("llama", {"<unk>", "<s>", "</s>", "a", "b"});
+    metadata.insert(metadata.end(), more.begin(), more.end());
+    warnings.clear();
+    return vocabulary_from_gguf(written(folder, metadata), warnings);
+  };
+  const auto encoded = [&](const GgufMetadata& more) {
+    const TemporaryFolder place;
+    for (const auto& [name, text] : files(more)) write_file_atomic(place.file(name), text);
+    return open_tokenizer(place.path()).encode("a");
+  };
+  using testing::ElementsAre;
+  const GgufMetadata no_space{{"tokenizer.ggml.add_space_prefix", false}};
+  EXPECT_THAT(encoded(no_space), ElementsAre(1, 3));
+  EXPECT_TRUE(warnings.empty());
+  GgufMetadata both = no_space;
+  both.emplace_back("tokenizer.ggml.add_eos_token", true);
+  EXPECT_THAT(encoded(both), ElementsAre(1, 3, 2));
+  both.emplace_back("tokenizer.ggml.eos_token_id", uint32_t{4});
+  EXPECT_THAT(encoded(both), ElementsAre(1, 3, 4));
+  both.back().second = uint32_t{0xffffffff};
+  EXPECT_THAT(encoded(both), ElementsAre(1, 3, 2));
+  EXPECT_THAT(warnings, ElementsAre(testing::HasSubstr("only 5 tokens: token 2 is taken, as llama.cpp does")));
+  both.emplace_back("tokenizer.ggml.add_bos_token", false);
+  EXPECT_THAT(encoded(both), ElementsAre(3, 2));
+
+  const auto said = files({});
+  const json config = json::parse(said.at("tokenizer_config.json"));
+  EXPECT_EQ(config["bos_token"], "<s>");
+  EXPECT_EQ(config["eos_token"], "</s>");
+  EXPECT_EQ(config["unk_token"], "<unk>");
+  EXPECT_FALSE(config.contains("pad_token"));
+  EXPECT_EQ(json::parse(said.at("tokenizer.json"))["model"]["unk_token"], "<unk>");
+  // What a tokenizer.json in the file leaves out, nobody meant.
+  const json kept = json::parse(files({{"tokenizer.huggingface.json", std::string("{}")}}).at("tokenizer_config.json"));
+  EXPECT_FALSE(kept.contains("bos_token"));
+}
+
 TEST(GgufVocabulary, HostileFilesGetOneError) {
   const TemporaryFolder folder;
   const auto refusal = [&](GgufMetadata metadata) -> std::string {

@@ -126,6 +126,17 @@ TEST(TokenizerJson, RolesAndHugeIntegers) {
   EXPECT_THAT(refusal(small(), R"({"bos_token": "<nowhere>"})"), testing::HasSubstr("bos_token"));
 }
 
+TEST(TokenizerJson, ATokenNamedTwiceInTheSameWordsIsOne) {
+  json file = json::parse(read_text(kFolder + "gpt2.json", 1 << 20));
+  const Tokenizer once = tokenizer_from_json(file.dump(), "", "f");
+  file["added_tokens"].push_back(file["added_tokens"][0]);
+  const Tokenizer twice = tokenizer_from_json(file.dump(), "", "f");
+  EXPECT_EQ(tokenizer_to_json(twice), tokenizer_to_json(once));
+  file["added_tokens"].back()["special"] = !file["added_tokens"][0]["special"].get<bool>();
+  EXPECT_THAT([&] { tokenizer_from_json(file.dump(), "", "f"); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr("twice")));
+}
+
 TEST(TokenizerJson, RefusesByName) {
   const auto with = [](const char* pointer, const json& value) {
     json changed = small();

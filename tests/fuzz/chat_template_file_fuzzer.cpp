@@ -33,6 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::set<std::string> names;
     for (const auto& [each, parsed] : read.templates)
       if (!names.insert(each).second) std::abort();
+    for (const auto& [each, error] : read.malformed)
+      if (!names.insert(each).second || !error.starts_with("folder/")) std::abort();
     if (read.empty() != names.empty()) std::abort();
   } catch (const strata::Error& error) {
     if (!std::string_view(error.what()).starts_with("folder/")) std::abort();

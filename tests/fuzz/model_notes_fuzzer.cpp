@@ -8,17 +8,18 @@
 #include "strata/formats/json_fields.h"
 #include "strata/formats/model_notes.h"
 
-// Any strata.json is either refused by an Error or is the same when written and read.
+// Of a model with as many blocks as it names, any strata.json is either refused by an Error or is the same when written and read.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   strata::NotesFile read;
+  constexpr int64_t depth = 1;
   try {
-    const auto tree = strata::parse_json({reinterpret_cast<const char*>(data), size}, "input");
-    read = strata::notes_from_json(tree, "vit", "input");
+    read = strata::notes_from_json(strata::parse_json({reinterpret_cast<const char*>(data), size}, "input"), "vit",
+                                   depth, "input");
   } catch (const strata::Error&) {
     return 0;
   }
   const auto written = strata::notes_to_json(read);
-  const auto again = strata::notes_from_json(strata::parse_json(written.dump(), "again"), "vit", "again");
+  const auto again = strata::notes_from_json(strata::parse_json(written.dump(), "again"), "vit", depth, "again");
   if (strata::notes_to_json(again) != written) std::abort();
   return 0;
 }

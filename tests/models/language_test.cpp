@@ -189,6 +189,18 @@ TEST(LanguageConfigs, OlderFilesSayTheSame) {
   tree.erase("rope_parameters");
   neox.write(tree);
   neox.same_logits();
+  // Version 4.48 says both twice; transformers reads gpt_neox's own names alone.
+  tree["rope_theta"] = tree["rotary_emb_base"];
+  tree["partial_rotary_factor"] = tree["rotary_pct"];
+  neox.write(tree);
+  neox.same_logits();
+  json theta = tree;
+  theta["rope_theta"] = 5000;
+  neox.write(theta);
+  neox.refuses("rope_theta: expected 500, as this architecture's own key says");
+  tree["partial_rotary_factor"] = 0.25;
+  neox.write(tree);
+  neox.refuses("partial_rotary_factor: expected 0.5, as this architecture's own key says");
 }
 
 TEST(LanguageConfigs, AbsentKeysHaveTheirClassesDefaults) {
@@ -257,6 +269,9 @@ TEST(LanguageConfigs, WhatCouldChangeTheMathsIsRefusedByName) {
   model.set("unsloth_version", "2026.1");
   model.set("max_new_tokens", 7);
   model.set("some_flag", false);
+  model.set("loss_type", "ForCausalLMLoss");
+  model.set("keys_to_ignore_at_inference", {"past_key_values"});
+  model.set("adapters", {{"adapters", json::object()}, {"config_map", json::object()}});
   model.same_logits();
 }
 
@@ -327,6 +342,17 @@ TEST(LanguageConfigs, KeysOfPublishedCheckpointsDoNoHarm) {
   tree["rope_parameters"]["finetuned"] = true;
   yarn.write(tree);
   yarn.same_logits();
+}
+
+// transformers fails, or, of three channels, ramps both pairs as one.
+TEST(LanguageFiles, YarnOfAnOddNumberOfChannelsIsRefused) {
+  const Changed model("gpt_neox_odd");
+  json tree = model.config();
+  tree["rope_scaling"] = nullptr;
+  tree["rope_parameters"] = {
+      {"rope_type", "yarn"}, {"rope_theta", 500.0}, {"factor", 2.0}, {"partial_rotary_factor", 0.25}};
+  model.write(tree);
+  model.refuses("yarn expects an even number of channels to turn, got a share of 0.25 of 12");
 }
 
 TEST(LanguageFiles, BareModelsAndBuffersOpen) {

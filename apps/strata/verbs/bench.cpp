@@ -26,8 +26,8 @@ Comparison bench_gelu(const Common& common, const Bench& options) {
                     {}};
   const std::vector<std::string> command{own_program(), "gelu", "--threads", std::to_string(common.threads)};
   for (int64_t turn = 0; turn < options.repeats; ++turn) {
-    result.series[0].milliseconds.push_back(std::stod(output_of(command, {"STRATA_ALLOCATOR=tuned"})));
-    result.series[1].milliseconds.push_back(std::stod(output_of(command, {"STRATA_ALLOCATOR=system"})));
+    result.series[0].milliseconds.push_back(number_of(command, {"STRATA_ALLOCATOR=tuned"}));
+    result.series[1].milliseconds.push_back(number_of(command, {"STRATA_ALLOCATOR=system"}));
   }
   return result;
 }
