@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -36,18 +37,21 @@ bool flag_of(const Value* value) {
   return value && truthy(*value);
 }
 
-// "a.b.0" looks into dicts and lists step by step.
-Value path_of(const Value& value, const Value& path, Meter& meter) {
+// "a.b.0" looks into dicts and lists step by step; a step that leads nowhere leads to the fallback, if there is one.
+Value path_of(const Value& value, const Value& path, Meter& meter, const Value* fallback = nullptr) {
   meter.charge(path.weight());
-  if (!path.text()) return item(value, path);
+  const auto step_to = [&](const Value& from, const Value& key) {
+    Value found = item(from, key);
+    return found.is_undefined() && fallback && !fallback->is_none() ? *fallback : found;
+  };
+  if (!path.text()) return step_to(value, path);
   Value at = value;
   const std::string& text = *path.text();
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find('.', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
     const bool number = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string::npos;
-    if (at.is_undefined()) return at;
-    at = item(at, number ? Value::integer(std::stoll(part)) : Value::text(part));
+    at = step_to(at, number ? Value::integer(std::stoll(part)) : Value::text(part));
     begin = end + 1;
   }
   return at;
@@ -57,7 +61,8 @@ Value folded(const Value& value) {
   return value.text() ? Value::text(lower(*value.text())) : value;
 }
 
-std::string indented(const std::string& text, const Arguments& arguments, Meter& meter) {
+Value indented(const Value& value, const Arguments& arguments, Meter& meter) {
+  const std::string& text = text_of(value, "indent");
   std::string indent(4, ' ');
   if (const Value* width = arguments.get(0, "width")) {
     if (width->text())
@@ -78,7 +83,7 @@ std::string indented(const std::string& text, const Arguments& arguments, Meter&
     }
     out += line;
   }
-  return out;
+  return Value::text(std::move(out));
 }
 
 std::string escaped(const std::string& text, const Arguments&, Meter& meter) {
@@ -164,7 +169,7 @@ Value joined(const Value& value, const Arguments& arguments, Meter& meter) {
   std::string out;
   bool begun = false;
   for (const Value& entry : iterate(value, meter)) {
-    const Value part = path ? path_of(entry, *path, meter) : entry;
+    const Value part = path && !path->is_none() ? path_of(entry, *path, meter) : entry;
     meter.charge(part.weight() + static_cast<int64_t>(separator.size() / 64));
     if (std::exchange(begun, true)) out += separator;
     out += to_text(part);
@@ -262,8 +267,9 @@ Value extreme(const Value& value, const Arguments& arguments, Meter& meter) {
   const auto entries = keyed(value, arguments.get(1, "attribute"), flag_of(arguments.get(0, "case_sensitive")), meter);
   if (entries.empty()) return Value::undefined("the extreme of an empty list");
   const auto* best = &entries.front();
-  for (const auto& entry : entries)
-    if (const auto sign = compare(entry.first, best->first); Largest ? sign > 0 : sign < 0) best = &entry;
+  // One alone need not be comparable.
+  for (auto entry = std::next(entries.begin()); entry != entries.end(); ++entry)
+    if (const auto sign = compare(entry->first, best->first); Largest ? sign > 0 : sign < 0) best = &*entry;
   return best->second;
 }
 
@@ -296,8 +302,7 @@ Value mapped(const Value& value, const Arguments& arguments, Meter& meter) {
   for (const Value& entry : iterate_if_true(value, meter)) {
     meter.charge(1);
     if (path) {
-      const Value found = path_of(entry, *path, meter);
-      items.push_back(found.is_undefined() && fallback ? *fallback : found);
+      items.push_back(path_of(entry, *path, meter, fallback));
     } else {
       items.push_back(apply_filter(text_of(arguments.positional[0], "map"), entry, arguments.after(1), meter));
     }
@@ -477,7 +482,8 @@ std::string formatted_time(const std::string& format, std::time_t now) {
 template <bool Upper>
 bool is_case(const Value& value, const Value*, Meter& meter) {
   meter.charge(value.weight());
-  return value.text() && (Upper ? is_upper(*value.text()) : is_lower(*value.text()));
+  const std::string text = to_text(value);
+  return Upper ? is_upper(text) : is_lower(text);
 }
 
 Value loop_attribute(const LoopState& loop, const std::string& name) {
@@ -531,7 +537,7 @@ constexpr std::array kFilters = std::to_array<Filter>({
     {{"first", ""}, [](const Value& value, const Arguments&, Meter& meter) { return at_end(value, meter, true); }},
     {{"float", "default"}, to_number},
     {{"format", "*"}, of_text<formatted>},
-    {{"indent", "width first blank"}, of_text<indented>},
+    {{"indent", "width first blank"}, indented},
     {{"int", "default base"}, to_integer},
     {{"items", ""}, [](const Value& value, const Arguments&, Meter& meter) { return pairs_of(value, meter); }},
     {{"join", "d attribute"}, joined},
@@ -623,7 +629,7 @@ constexpr std::array kTests = std::to_array<Test>({
     {{">", "-"}, of_two<is_greater>},
     {{">=", "-"}, of_two<is_greater_or_equal>},
     {{"boolean", ""}, of_value<[](const Value& value) { return value.boolean() != nullptr; }>},
-    {{"callable", ""}, of_value<[](const Value& value) { return value.function() != nullptr; }>},
+    {{"callable", ""}, of_value<[](const Value& value) { return value.function() || value.is_undefined(); }>},
     {{"defined", ""}, of_value<[](const Value& value) { return !value.is_undefined(); }>},
     {{"divisibleby", "num"}, of_two<is_divisible>},
     {{"eq", "-"}, of_two<equal>},

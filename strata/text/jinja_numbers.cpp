@@ -177,6 +177,7 @@ std::optional<int64_t> parse_integer(std::string_view text, int64_t base) {
 
 Value to_integer(const Value& value, const Arguments& arguments, Meter& meter) {
   meter.charge(value.weight());
+  if (value.is_undefined()) fail("int: found ", type_name(value));
   const Value *fallback = arguments.get(0, "default"), *base = arguments.get(1, "base");
   const auto otherwise = [&] { return fallback ? *fallback : Value::integer(0); };
   if (value.is_integer()) return Value::integer(value.as_integer());
@@ -193,6 +194,7 @@ Value to_integer(const Value& value, const Arguments& arguments, Meter& meter) {
 
 Value to_number(const Value& value, const Arguments& arguments, Meter& meter) {
   meter.charge(value.weight());
+  if (value.is_undefined()) fail("float: found ", type_name(value));
   if (value.is_number()) return Value::number(value.as_number());
   if (value.text())
     if (const auto number = parse_number(*value.text())) return Value::number(*number);

@@ -114,7 +114,9 @@ class Parser {
         }
         case Kind::output_begin: {
           next();
-          add(body, Statement::Kind::output).value = tuple_or_expression();
+          auto& output = add(body, Statement::Kind::output);
+          output.value = tuple_or_expression();
+          output.folded = is_constant(*output.value);
           if (now().kind != Kind::output_end) expected("the end of the tag }}");
           next();
           break;
@@ -133,6 +135,19 @@ class Parser {
           expected("text or a tag");
       }
     }
+  }
+
+  // What Jinja evaluates before it runs a template.
+  static bool is_constant(const Expression& expression) {
+    constexpr std::array<std::string_view, 5> of_context = {"map", "select", "reject", "selectattr", "rejectattr"};
+    const bool needs_context = expression.kind == Expression::Kind::filter &&
+                               std::find(of_context.begin(), of_context.end(), expression.text) != of_context.end();
+    if (needs_context || expression.kind == Expression::Kind::name || expression.kind == Expression::Kind::call)
+      return false;
+    return std::all_of(expression.parts.begin(), expression.parts.end(),
+                       [](const auto& part) { return !part || is_constant(*part); }) &&
+           std::all_of(expression.named.begin(), expression.named.end(),
+                       [](const auto& argument) { return is_constant(*argument.second); });
   }
 
   Statement& add(Body& body, Statement::Kind kind) {

@@ -103,7 +103,9 @@ class Interpreter {
         print(statement.text);
         return Flow::on;
       case Statement::Kind::output:
+        folding_ = statement.folded;
         print_value(evaluate(*statement.value));
+        folding_ = false;
         return Flow::on;
       case Statement::Kind::for_loop:
         return for_loop(statement);
@@ -341,6 +343,8 @@ class Interpreter {
       return held.as_integer();
     };
     const auto first = bound(1), last = bound(2), by = bound(3);
+    // Jinja looks a constant's slice up as it does an item, which may be missing.
+    if (folding_ && !value.text() && !value.list() && !value.is_undefined()) return Value::undefined("a slice");
     const int64_t step = by.value_or(1);
     if (step == 0) fail("expected a step other than 0 in a slice");
     if (!value.text() && !value.list()) fail("expected a list or text to slice, found ", type_name(value));
@@ -430,11 +434,11 @@ class Interpreter {
     }
     if (op == "+") {
       if (left.text() && right.text()) return Value::text(*left.text() + *right.text());
-      if (left.list() && right.list()) {
+      if (left.list() && right.list() && left.list()->tuple == right.list()->tuple) {
         auto items = iterate(left, meter_);
         const auto more = iterate(right, meter_);
         items.insert(items.end(), more.begin(), more.end());
-        return Value::list(std::move(items), left.list()->tuple && right.list()->tuple);
+        return Value::list(std::move(items), left.list()->tuple);
       }
     }
     if (op == "*" && right.is_integer() && (left.text() || left.list())) return repeated(left, right.as_integer());
@@ -529,6 +533,7 @@ class Interpreter {
   std::deque<Scope> scopes_;  // all of them, to the end: macros look into those they were written in
   std::vector<std::shared_ptr<Namespace>> spaces_;
   Scope* scope_;
+  bool folding_ = false;  // within an output of constants
   int depth_ = 0;
   int line_ = 1;
 };

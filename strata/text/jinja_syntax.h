@@ -63,7 +63,7 @@ struct Target {
 struct Statement {
   enum class Kind {
     text,          // text
-    output,        // value
+    output,        // value, which may be folded
     for_loop,      // for target in value if condition: body, else otherwise
     if_else,       // if condition: body, else otherwise (an elif is an if alone in otherwise)
     set,           // target = value, or target.attribute = value
@@ -79,6 +79,7 @@ struct Statement {
   int line = 1;
   std::string text;
   Target target;
+  bool folded = false;  // an output of constants alone
   std::vector<std::string> names;
   std::string attribute;
   ExpressionPtr condition, value;

@@ -395,7 +395,7 @@ std::partial_ordering compare(const Value& a, const Value& b, bool nan_is_larges
     return a.as_number() <=> b.as_number();
   }
   if (a.text() && b.text()) return *a.text() <=> *b.text();
-  if (a.list() && b.list()) {
+  if (a.list() && b.list() && a.list()->tuple == b.list()->tuple) {
     const auto &x = a.list()->items, &y = b.list()->items;
     for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
       if (equal(x[i], y[i])) continue;

@@ -388,6 +388,9 @@ SMALL = {
     "json indents": "{{ {'a': [1, {}], 'b': {'c': 2}} | tojson(indent='\\t') }}|{{ [1, [2]] | tojson(indent='') }}|{{ [1, [2]] | tojson(indent=-1) }}|{{ [1] | tojson(indent=0) }}|{{ [1] | tojson(indent=true) }}|{{ [1, 2] | tojson(indent='--', separators=(';', '=')) }}",
     "json keys": "{{ {10: 'a', 9: 'b', 2.5: [], -1: 0, true: 1} | tojson(sort_keys=true) }} {{ {'b': 1, 'B': 2, '\u00e9': 3, 'z': 4, '\U0001f600': 5, '\uffee': 6} | tojson(sort_keys=true) }} {{ {none: {2: 1, 1: 2}} | tojson(sort_keys=true) }} {{ {10: 1, 'a': 2, none: 3, 1.5: 4} | tojson }}",
     "unprintable": "{{ ['\u200b', '\u00a0', '\u00ad', '\u2028', '\u3000', '\ufeff', '\ue000', '\U000e0001', '\U0010ffff', '\u0085', '\x7f', '\x01', '\u00e9', '\u4e2d', '\U0001f600', '\u0301', ' '] }} {{ {'\u200b': '\u200d'} }} {{ '%r' % '\u200b' }} {{ '\u200b' }}",
+    "constant slices": "{{ none[1:] }}|{{ 1[:] ~ 2.0 }}|{{ true[::0] is undefined }}|{{ 'ab'[1:] }}{{ (1, 2)[:1] }}",
+    "paths": "{{ [{'a': {}}, {'a': {'b': 1}}, {}] | map(attribute='a.b', default='x') | list }} {{ [{}] | map(attribute='a', default=none) | list }} {{ [1, 2] | join('-', attribute=none) }} {{ ['c'] | max(attribute='n') }} {{ [{'a': 1}] | min }} {{ missing is callable }}",
+    "letters": "{{ {'a': 1} is lower }} {{ true is lower }} {{ 1 is upper }} {{ ['A'] is upper }} {{ missing is lower }}",
     "line ends": "{{ 'a\\r\\nb\\rc\\u2028d\\n\\ne\\n' | indent }}|{{ 'a\\r\\n\\r\\nb' | indent(2, true, true) }}|{{ '' | indent }}|{{ 'a\\n' | indent(1, blank=true) }}|",
 }
 
