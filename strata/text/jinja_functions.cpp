@@ -57,6 +57,11 @@ Value path_of(const Value& value, const Value& path, Meter& meter, const Value* 
   return at;
 }
 
+// The entry itself without an attribute to look for.
+Value at_path(const Value& entry, const Value* path, Meter& meter) {
+  return path && !path->is_none() ? path_of(entry, *path, meter) : entry;
+}
+
 Value folded(const Value& value) {
   return value.text() ? Value::text(lower(*value.text())) : value;
 }
@@ -169,7 +174,7 @@ Value joined(const Value& value, const Arguments& arguments, Meter& meter) {
   std::string out;
   bool begun = false;
   for (const Value& entry : iterate(value, meter)) {
-    const Value part = path && !path->is_none() ? path_of(entry, *path, meter) : entry;
+    const Value part = at_path(entry, path, meter);
     meter.charge(part.weight() + static_cast<int64_t>(separator.size() / 64));
     if (std::exchange(begun, true)) out += separator;
     out += to_text(part);
@@ -181,7 +186,7 @@ Value joined(const Value& value, const Arguments& arguments, Meter& meter) {
 std::vector<std::pair<Value, Value>> keyed(const Value& value, const Value* path, bool case_sensitive, Meter& meter) {
   std::vector<std::pair<Value, Value>> result;
   for (Value& entry : iterate(value, meter)) {
-    Value key = path && !path->is_none() ? path_of(entry, *path, meter) : entry;
+    Value key = at_path(entry, path, meter);
     if (!case_sensitive) key = folded(key);
     meter.charge(key.weight() * 16);  // it is compared about so often
     result.emplace_back(std::move(key), std::move(entry));
@@ -228,27 +233,19 @@ Value sorted(const Value& value, const Arguments& arguments, Meter& meter) {
   const bool reverse = flag_of(arguments.get(0, "reverse")),
              case_sensitive = flag_of(arguments.get(1, "case_sensitive"));
   const auto items = iterate(value, meter);
-  std::vector<std::vector<Value>> keys(items.size());
-  for (size_t i = 0; i < items.size(); ++i)
+  std::vector<std::pair<Value, Value>> entries;
+  entries.reserve(items.size());
+  for (const Value& entry : items) {
+    std::vector<Value> keys;
+    keys.reserve(paths.size());
     for (const Value& by : paths) {
-      const Value key = by.is_none() ? items[i] : path_of(items[i], by, meter);
+      const Value key = at_path(entry, &by, meter);
       meter.charge(key.weight() * 16);  // it is compared about so often
-      keys[i].push_back(case_sensitive ? key : folded(key));
+      keys.push_back(case_sensitive ? key : folded(key));
     }
-  std::vector<size_t> order(items.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    const auto &x = keys[reverse ? b : a], &y = keys[reverse ? a : b];
-    for (size_t i = 0; i < x.size(); ++i) {
-      if (equal(x[i], y[i])) continue;
-      if (const auto sign = compare(x[i], y[i], true); sign != 0) return sign < 0;
-    }
-    return a < b;
-  });
-  std::vector<Value> result;
-  result.reserve(order.size());
-  for (const size_t i : order) result.push_back(items[i]);
-  return Value::list(std::move(result));
+    entries.emplace_back(Value::list(std::move(keys)), entry);
+  }
+  return in_order(std::move(entries), reverse);
 }
 
 Value unique(const Value& value, const Arguments& arguments, Meter& meter) {
@@ -330,7 +327,7 @@ Value selected(const Value& value, const Arguments& arguments, Meter& meter) {
 Value joined_lists(const Value& value, const Value* path, const Value& start, Meter& meter) {
   std::vector<Value> items = iterate(start, meter);
   for (const Value& entry : iterate(value, meter)) {
-    const Value part = path && !path->is_none() ? path_of(entry, *path, meter) : entry;
+    const Value part = at_path(entry, path, meter);
     if (!part.list() || part.list()->tuple != start.list()->tuple)
       fail("sum: expected ", type_name(start), " as the start is, found ", type_name(part));
     const auto more = iterate(part, meter);
@@ -352,7 +349,7 @@ Value summed(const Value& value, const Arguments& arguments, Meter& meter) {
     if (!part.is_integer() || __builtin_add_overflow(whole, part.as_integer(), &whole)) is_real = true;
   };
   if (start) add(*start);
-  for (const Value& entry : iterate(value, meter)) add(path && !path->is_none() ? path_of(entry, *path, meter) : entry);
+  for (const Value& entry : iterate(value, meter)) add(at_path(entry, path, meter));
   return is_real ? Value::number(real) : Value::integer(whole);
 }
 
